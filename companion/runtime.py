@@ -19,7 +19,7 @@ from IPython.core.getipython import get_ipython
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["device", "expect", "home", "quiet", "scale", "seeded", "write_whole"]
+__all__ = ["device", "expect", "home", "quiet", "quote", "scale", "seeded", "write_whole"]
 
 RECORD = "application/papermill.record/text/plain"
 
@@ -54,17 +54,36 @@ def expect(name: str, value: float, low: float, high: float) -> None:
     if not np.isfinite(value):
         raise ValueError(f"{name}: expected a finite number, got {value}")
     print(f"{name}: {value:.4g} (expected {low:g} to {high:g})")
-    _record(name, value)
+    _record(name, repr(value))
     if not low <= value <= high:
         raise AssertionError(f"{name} is {value:.6g}, outside its band {low:g} to {high:g}")
 
 
-def _record(name: str, value: float) -> None:
-    """Leave the number in the notebook's outputs, where weaving and the tests find it."""
+def quote(**numbers: float) -> None:
+    """Record exact numbers for the prose, which quotes them by name; prints nothing.
+
+    Parameters
+    ----------
+    **numbers
+        Numbers that come out the same on every machine, to six digits.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    for name, value in numbers.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{name}: expected a finite number, got {value}")
+        _record(name, f"= {float(value):.6g}")
+
+
+def _record(name: str, text: str) -> None:
+    """Leave a number in the notebook's outputs, where weaving and the tests find it."""
     shell = get_ipython()
     if shell is not None and hasattr(shell, "kernel"):
         scrap = {"name": name, "mime_prefix": "application/papermill.record/"}
-        shell.display_pub.publish({RECORD: repr(value)}, {"scrapbook": scrap})
+        shell.display_pub.publish({RECORD: text}, {"scrapbook": scrap})
 
 
 @contextlib.contextmanager

@@ -1,0 +1,7 @@
+"""Arrays in, axes out: figures that follow the page's light and dark, and say what they show."""
+
+from companion.plotting.charts import plot_curves, plot_images, plot_landscape
+from companion.plotting.graph import plot_graph
+from companion.plotting.paper import figure, show, svg
+
+__all__ = ["figure", "plot_curves", "plot_graph", "plot_images", "plot_landscape", "show", "svg"]

@@ -1,0 +1,160 @@
+"""Charts: curves, landscapes seen from above, rows of small images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from companion.plotting.paper import COLORS, DASHES, INK, STYLE, figure
+
+
+def plot_curves(
+    curves: Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]],
+    *,
+    ax: Axes | None = None,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    xscale: str = "linear",
+    yscale: str = "linear",
+    marks: Mapping[str, float] | None = None,
+) -> Axes:
+    """Draw named curves, each with its own colour and dash.
+
+    Parameters
+    ----------
+    curves
+        Name to y of shape (T,), or to (x, y), each of shape (T,).
+    ax
+        Axes to draw on; new ones if None.
+    title, xlabel, ylabel, xscale, yscale
+        As in matplotlib. The title says what there is to see.
+    marks
+        Name to a place on the x axis where a vertical line shall stand.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = figure() if ax is None else ax
+    with mpl.rc_context(STYLE):
+        for i, (name, curve) in enumerate(curves.items()):
+            x, y = curve if isinstance(curve, tuple) else (np.arange(np.size(curve)), curve)
+            style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
+            ax.plot(np.asarray(x), np.asarray(y), label=name, **style)
+        for name, place in (marks or {}).items():
+            ax.axvline(place, color=INK, linewidth=1, linestyle=":")
+            ax.annotate(
+                f" {name}", (place, 0.98), xycoords=("data", "axes fraction"), va="top", fontsize=9
+            )
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        if len(curves) > 1:
+            ax.legend()
+    return ax
+
+
+def plot_landscape(
+    x: ArrayLike,
+    y: ArrayLike,
+    height: ArrayLike,
+    *,
+    paths: Mapping[str, ArrayLike] | None = None,
+    points: Mapping[str, tuple[float, float]] | None = None,
+    ax: Axes | None = None,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    levels: int = 14,
+) -> Axes:
+    """Draw a surface from above as contour lines, with paths across it and named points on it.
+
+    Parameters
+    ----------
+    x, y
+        Grid positions, shapes (C,) and (R,).
+    height
+        The surface, shape (R, C).
+    paths
+        Name to positions in order, shape (T, 2). A dot stands where each begins.
+    points
+        Name to a position.
+    ax, title, xlabel, ylabel
+        As in ``plot_curves``.
+    levels
+        How many contour lines.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = figure(height=4.2) if ax is None else ax
+    with mpl.rc_context(STYLE):
+        ax.grid(visible=False)
+        z = np.asarray(height)
+        lines = np.quantile(z, np.linspace(0.005, 0.97, levels))
+        ax.contour(
+            x,
+            y,
+            z,
+            levels=np.unique(lines),
+            colors=INK,
+            linewidths=0.7,
+            linestyles="solid",
+            alpha=0.4,
+        )
+        for i, (name, path) in enumerate((paths or {}).items()):
+            steps = np.asarray(path)
+            style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
+            ax.plot(steps[:, 0], steps[:, 1], label=name, **style)
+            ax.plot(*steps[0], "o", color=style["color"], markersize=6)
+        for name, (a, b) in (points or {}).items():
+            ax.plot(a, b, "*", color=INK, markersize=11)
+            ax.annotate(name, (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        ax.set(xlim=(np.min(x), np.max(x)), ylim=(np.min(y), np.max(y)))
+        if paths:
+            ax.legend(loc="best")
+    return ax
+
+
+def plot_images(
+    images: ArrayLike, captions: Sequence[str], *, columns: int = 6, title: str = ""
+) -> np.ndarray:
+    """Draw small grey images in rows, each with a caption.
+
+    Parameters
+    ----------
+    images
+        Shape (N, H, W), larger is darker.
+    captions
+        N texts.
+    columns
+        Images in a row.
+    title
+        A line above all of them.
+
+    Returns
+    -------
+    ndarray of Axes
+    """
+    pictures = np.asarray(images)
+    if pictures.ndim != 3 or len(pictures) != len(captions):
+        raise ValueError(
+            f"images must have shape (N, H, W) with N = {len(captions)} captions, "
+            f"got {pictures.shape}"
+        )
+    rows = -(-len(pictures) // columns)
+    axes = np.atleast_1d(figure(rows, columns, height=1.25 * rows + 0.4)).reshape(-1)
+    with mpl.rc_context(STYLE):
+        for ax in axes:
+            ax.set_axis_off()
+        for ax, picture, caption in zip(axes, pictures, captions, strict=False):
+            ax.imshow(picture, cmap="gray_r", interpolation="nearest")
+            ax.set_title(caption, fontsize=9, loc="center")
+        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return axes
