@@ -28,7 +28,7 @@ from nbclient.exceptions import CellExecutionError
 from pybtex.database import parse_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from companion.runtime import RECORD, write_whole
+from companion.runtime import records, write_whole
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -162,19 +162,6 @@ def solutions(book: Notebook) -> Notebook:
 # From roles to plain Markdown, which every viewer reads
 
 
-def values(book: Notebook) -> dict[str, float]:
-    """Return the numbers that ``expect`` and ``quote`` left in a notebook's outputs."""
-    found: dict[str, float] = {}
-    for cell in book.cells:
-        for output in cell.get("outputs", []):
-            if RECORD in output.get("data", {}):
-                name = output.metadata["scrapbook"]["name"]
-                if name in found:
-                    raise ValueError(f"the number {name!r} is recorded twice")
-                found[name] = float(output.data[RECORD].strip("'= "))
-    return found
-
-
 def lower(
     book: Notebook, numbers: Mapping[str, float], chapter: int, root: Path = ROOT
 ) -> Notebook:
@@ -234,6 +221,7 @@ def execute(book: Notebook, folder: Path) -> Notebook:
             timeout=600,
             kernel_name="python3",
             record_timing=False,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
             resources={"metadata": {"path": str(folder)}},
         )
         client.execute()
@@ -282,11 +270,12 @@ def weave(stem: str, kind: str, root: Path = ROOT) -> str:
     install.metadata["tags"] = ["remove-cell"]
     book.cells.insert(1, install)
     book = execute(book, woven(stem, root)[kind].parent)
-    book = lower(book, values(book), int(stem[:2]), root)
+    numbers = {name: float(text.strip("= ")) for name, text in records(book.cells).items()}
+    book = lower(book, numbers, int(stem[:2]), root)
     return str(nbformat.writes(finish(book, stem, text))) + "\n"
 
 
-def main() -> int:
+def main(root: Path = ROOT) -> int:
     """Weave what the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -294,15 +283,16 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="weave every chapter")
     parser.add_argument("--check", action="store_true", help="only name what is stale")
     choice = parser.parse_args()
-    work = [stem for stem in chapters() if choice.all or stale(stem)]
+    work = [stem for stem in chapters(root) if choice.all or stale(stem, root)]
     if choice.check:
         for stem in work:
-            print(f"stale: {', '.join(stale(stem))}; run `make notebooks`")
+            print(f"stale: {', '.join(stale(stem, root))}; run `make notebooks`")
         return int(bool(work))
     failed = False
     with ProcessPoolExecutor(max_workers=2) as pool:
         jobs = {
-            stem: {kind: pool.submit(weave, stem, kind) for kind in woven(stem)} for stem in work
+            stem: {kind: pool.submit(weave, stem, kind, root) for kind in woven(stem)}
+            for stem in work
         }
         for stem, parts in jobs.items():
             try:
@@ -311,7 +301,7 @@ def main() -> int:
                 print(f"{stem}: the notebooks stay as they were.\n{fault}", file=sys.stderr)
                 failed = True
                 continue
-            for kind, path in woven(stem).items():
+            for kind, path in woven(stem, root).items():
                 write_whole(path, texts[kind])
             print(f"{stem}: woven")
     return int(failed)

@@ -1,0 +1,1 @@
+"""Our rooms beside other libraries: ratios of time, with the quality reached beside them."""

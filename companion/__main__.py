@@ -1,0 +1,34 @@
+"""The command line: python -m companion doctor, progress, run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from companion import doctor
+from companion.checks import progress
+from companion.results import runs
+
+
+def main() -> int:
+    """Do what the command line asks for, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m companion", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="say what is installed, and how to mend what is wrong")
+    commands.add_parser("progress", help="say which exercises you have solved")
+    run = commands.add_parser("run", help="do and record the long runs of a kind")
+    run.add_argument("kind", choices=list(runs.KINDS))
+    choice = parser.parse_args()
+    if choice.command == "doctor":
+        report = doctor.examine()
+        print(report)
+        return int(not report.healthy)
+    if choice.command == "run":
+        runs.run(choice.kind)
+        return 0
+    print(progress.summary())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

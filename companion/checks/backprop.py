@@ -1,0 +1,299 @@
+"""Checks of chapter 02: the chain rule by hand, and gradients put to work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.backprop import Tensor
+from companion.checks._compare import compare, numbers, refuse_if
+from companion.checks.pact import Answer, exercise
+
+Array = NDArray[np.float64]
+
+
+@exercise(
+    calls="x, upstream",
+    difficulty=1,
+    minutes=5,
+    hints=[
+        "Take the derivative of log(1 + e^x) on paper first. You have met the result before.",
+        "The slope is e^x / (1 + e^x), the sigmoid. What does the chain rule do with the "
+        "gradient that arrives from above?",
+        "e^1000 is infinite for a float, e^-1000 is zero. Write the slope with e^-x only.",
+    ],
+)
+def softplus_backward(answer: Answer) -> None:
+    """The chain rule of softplus."""
+    x = np.array([[-2.0, -0.5, 0.3], [1.0, 0.0, 3.0]])
+    upstream = np.array([[1.5, -2.0, 0.7], [0.4, 3.0, -1.1]])
+    slope = 1 / (1 + np.exp(-x))
+    softplus = np.log1p(np.exp(x))
+    slips = {
+        "You return the slope alone: nothing of `upstream` is in it.": slope,
+        "The chain rule multiplies slope and upstream gradient; you add them.": upstream + slope,
+        "This is 1 - y², the rule of tanh, for another y.": upstream * (1 - softplus**2),
+        "This is the slope of tanh. Softplus is log(1 + e^x).": upstream * (1 - np.tanh(x) ** 2),
+        "One derivative too many: the slope of the slope.": upstream * slope * (1 - slope),
+        "You multiply by softplus itself. The chain rule wants its slope.": upstream * softplus,
+    }
+    compare(answer(x, upstream), upstream * slope, slips=slips)
+    far = np.array([-1000.0, 0.0, 1000.0])
+    compare(answer(far, np.ones(3)), [0, 0.5, 1], what="the result at x = -1000, 0, 1000")
+
+
+@exercise(
+    calls="w, x1, x2",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "Draw the graph and mark every way from w to y. There are two.",
+        "With g = 1 - y², the way through w * h brings g * h. The other way goes through h.",
+        "Paths add up: g * (h + something). The something is w times dh/dw.",
+    ],
+)
+def used_twice(answer: Answer) -> None:
+    """A weight used twice."""
+    for w, x1, x2 in ((0.7, 0.5, -0.3), (-1.2, 0.8, 0.4)):
+        h = np.tanh(w * x1)
+        y = np.tanh(w * h + x2)
+        outer, inner = 1 - y**2, (1 - h**2) * x1
+        last, first = outer * h, outer * w * inner
+        slips = {
+            "You follow the last use of w only; w is inside h as well.": last,
+            "You follow w through h only; w multiplies h as well.": first,
+            "You multiply the two paths. Along a path you multiply, paths you add.": last * first,
+            "The slope of the outer tanh is missing.": h + w * inner,
+            "The slope of the inner tanh is missing.": outer * (h + w * x1),
+        }
+        compare(answer(w, x1, x2), last + first, slips=slips)
+
+
+@exercise(
+    calls="gradient, shape",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "An operand that was repeated gets the sum of the gradients of its copies. Which axes "
+        "did broadcasting repeat?",
+        "Two kinds: axes that the operand did not have, all in front, and axes in which its "
+        "size is 1.",
+        "Sum the front axes away. For the axes of size 1 use `keepdims=True`.",
+    ],
+)
+def sum_to_shape(answer: Answer) -> None:
+    """Broadcasting undone."""
+    rows = np.array([[1.0, -2.0, 4.0], [0.5, 3.0, -1.0]])
+    mean = "You average over the copies. Each acted in full, so their gradients add up."
+    compare(answer(rows, (3,)), rows.sum(0), slips={mean: rows.mean(0)})
+
+    block = np.arange(24.0).reshape(2, 3, 4) ** 2 / 100
+    want = block.sum(axis=(0, 2))[:, None]
+    got = numbers(answer(block, (3, 1)))
+    leading = "From (2, 3, 4) to (3, 1) you sum the leading axis only; the last was repeated too."
+    refuse_if(got.shape == (3, 4), leading)
+    refuse_if(got.shape == (3,), "From (2, 3, 4) to (3, 1) an axis of size 1 got lost.")
+    mixed = "You sum the leading axis, but average over the axis of size 1."
+    compare(got, want, slips={mixed: want / 4})
+
+    compare(answer(rows, (1, 1)), [[rows.sum()]], what="the result for shape (1, 1)")
+    compare(answer(rows, ()), rows.sum(), what="the result for shape ()")
+    compare(answer(rows, (2, 3)), rows, what="the result where nothing was repeated")
+
+
+@exercise(
+    calls="f, x, *, step=1e-5",
+    difficulty=2,
+    minutes=15,
+    hints=[
+        "One entry of x at a time: nudge it up, nudge it down, look at f both times.",
+        "The two points are 2 * step apart. `np.ndindex(x.shape)` walks over all entries.",
+        "Nudge a copy: `up = x.copy(); up[i] += step`. Then x stays what it was.",
+    ],
+)
+def numerical_gradient(answer: Answer) -> None:
+    """A gradient by nudging."""
+    bend = np.diag([3.0, 2.0, 4.0, 5.0])  # f'' along each coordinate
+    bend[0, 1] = bend[1, 0] = bend[2, 3] = bend[3, 2] = 1.5
+    x = np.array([[0.2, -1.0], [0.7, 1.5]])
+
+    def f(point: Any) -> float:
+        """Bend a parabola over four coordinates: central differences are exact for it."""
+        point = np.asarray(point, dtype=float)
+        if point.shape != x.shape:
+            raise ValueError(f"f wants an array of shape {x.shape}, got {point.shape}")
+        return float(point.ravel() @ bend @ point.ravel() / 2)
+
+    want = (bend @ x.ravel()).reshape(x.shape)
+    for step in (0.1, 0.01):
+        one_sided = step / 2 * np.diag(bend).reshape(x.shape)
+        got = numbers(answer(f, x, step=step))
+        together = "You move all entries of x at once. A gradient asks for one at a time."
+        refuse_if(got.ndim == 0, together)
+        slips = {
+            "You look to one side only; take f on both sides of x.": want + one_sided,
+            "You look to one side only, the lower one; take both.": want - one_sided,
+            "The two points are further apart than one `step`.": 2 * want,
+            together: np.full(x.shape, want.sum()),
+        }
+        compare(got, want, slips=slips)
+
+
+@exercise(
+    calls="start, loss, *, rate, steps",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "Make one `Tensor` of the start, with `requires_grad=True`. What happens in each step?",
+        "Each step: compute the loss anew, call `backward()`, change `w.data`.",
+        "Gradients add up over calls of `backward()`. Set `w.grad = None` once it is used.",
+    ],
+)
+def descend(answer: Answer) -> None:
+    """Gradient descent, from memory."""
+    start, target = np.array([2.0, -1.0, 0.5]), np.array([0.5, 1.0, -1.0])
+    scale, rate, steps = np.array([1.0, 2.0, 0.5]), 0.1, 5
+
+    def loss(w: Any) -> Any:
+        return ((w - target) * (w - target) * scale).sum()
+
+    def walk(steps: int, *, keep: float = 0.0, sign: float = -1.0) -> Array:
+        """Take the steps in plain numpy; ``keep`` is how much of the last gradient stays."""
+        w, gradient = start.copy(), np.zeros(3)
+        for _ in range(steps):
+            gradient = keep * gradient + 2 * scale * (w - target)
+            w = w + sign * rate * gradient
+        return w
+
+    slips = {
+        "You walk uphill: the gradient points to where the loss grows.": walk(steps, sign=1.0),
+        "Old gradients are still there: they add up until they are reset.": walk(steps, keep=1),
+        "You never move: this is the start.": start,
+        "You take one step too few.": walk(steps - 1),
+        "You take one step too many.": walk(steps + 1),
+    }
+    compare(answer(start, loss, rate=rate, steps=steps), walk(steps), slips=slips)
+    compare(
+        answer(start, lambda w: (w * Tensor(scale)).exp().sum(), rate=0.01, steps=1),
+        start - 0.01 * scale * np.exp(scale * start),
+        what="the result with another loss and a single step",
+    )
+
+
+@exercise(
+    calls="logits, labels",
+    difficulty=3,
+    minutes=15,
+    hints=[
+        "Write the loss of one row as log(sum of e^logits) - logit of the label, and "
+        "differentiate.",
+        "The first part gives the softmax, the second takes 1 away at the label. And the loss "
+        "is a mean over N rows.",
+        "The softmax stays the same when you subtract the largest logit of each row first; "
+        "then nothing overflows.",
+    ],
+)
+def softmax_cross_entropy_gradient(answer: Answer) -> None:
+    """What softmax and cross-entropy leave together."""
+    logits = np.array([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7], [-0.2, 0.1, 0.4], [2.0, 1.0, -2.0]])
+    labels = np.array([2, 1, 0, 0])
+    chosen = np.eye(3)[labels]
+    odds = np.exp(logits)
+    probability = odds / odds.sum(axis=1, keepdims=True)
+    downwards = (odds / odds.sum(axis=0) - chosen) / 4
+    slips = {
+        "This is the gradient of the summed loss; the loss is a mean.": probability - chosen,
+        "You divide by all entries. The mean is over rows.": (probability - chosen) / 12,
+        "Nothing is subtracted at the labels.": probability / 4,
+        "Nothing is subtracted at the labels, and the mean is missing.": probability,
+        "You start from the logits themselves, not from probabilities.": (logits - chosen) / 4,
+        "Your softmax runs down the columns. Each row is one distribution.": downwards,
+    }
+    compare(answer(logits, labels), (probability - chosen) / 4, slips=slips)
+    compare(
+        answer(np.array([[1000.0, 0.0], [0.0, -1000.0]]), np.array([1, 0])),
+        np.array([[0.5, -0.5], [0, 0]]),
+        what="the result with logits of 1000",
+    )
+
+
+@exercise(
+    calls="hessian",
+    difficulty=3,
+    minutes=10,
+    hints=[
+        "Start with one dimension: w becomes w - rate * curvature * w. When does |w| stop "
+        "shrinking?",
+        "In more dimensions each eigenvector of H is such a parabola. Which one breaks first?",
+        "`np.linalg.eigvalsh` gives the curvatures, smallest first.",
+    ],
+)
+def largest_rate(answer: Answer) -> None:
+    """The largest stable learning rate."""
+    three = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.3], [0.5, 0.3, 1.0]])
+    two = np.array([[4.0, -1.5], [-1.5, 2.0]])
+    for hessian in (three, two):
+        curvature = np.linalg.eigvalsh(hessian)
+        slips = {
+            "At this rate one step reaches the bottom of the steepest direction. How far beyond "
+            "can you go?": 1 / curvature[-1],
+            "You ask the flattest direction. The steepest one breaks first.": 2 / curvature[0],
+            "The trace adds up all curvatures. One of them decides.": 2 / np.trace(hessian),
+            "The diagonal holds no curvatures unless H is diagonal.": 2 / hessian.max(),
+        }
+        compare(answer(hessian), 2 / curvature[-1], slips=slips)
+
+
+@exercise(
+    calls="x, y, W1, b1, W2, b2",
+    difficulty=4,
+    minutes=30,
+    hints=[
+        "Go backwards, one line of the forward pass at a time, and write the shape beside each "
+        "gradient. It equals the shape of what it belongs to.",
+        "The loss is a mean over all N * K entries of a square: d loss / d yhat has a 2 and a "
+        "y.size in it.",
+        "From a matrix product: dW = input.T @ upstream, d input = upstream @ W.T. A bias was "
+        "repeated for each row, so its gradients add up.",
+        "Between the two products stands tanh: multiply by 1 - h**2.",
+    ],
+)
+def backward_by_hand(answer: Answer) -> None:
+    """A whole network backwards."""
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(4, 2)), rng.normal(size=(4, 3))
+    W1, b1 = rng.normal(size=(2, 5)) / 2, rng.normal(size=5) / 2
+    W2, b2 = rng.normal(size=(5, 3)) / 2, rng.normal(size=3) / 2
+    z = x @ W1 + b1  # (N, H)
+    h = np.tanh(z)
+    dyhat = 2 * (h @ W2 + b2 - y) / y.size  # (N, K)
+    dh = dyhat @ W2.T
+    dz = dh * (1 - h**2)
+
+    result = answer(x, y, W1, b1, W2, b2)
+    dW1, db1, dW2, db2 = answer.parts(result, "dW1", "db1", "dW2", "db2")
+    for name, bias, rows in (("db1", db1, h.shape), ("db2", db2, y.shape)):
+        alone = f"`{name}` is not summed over the batch: one bias serves all rows."
+        refuse_if(bias.shape == rows, alone)
+    (N, K), want = y.shape, h.T @ dyhat
+    slips = {
+        "You divide by the rows only. The mean is over all N * K entries.": want * K,
+        "The factor 2 of the square is missing.": want / 2,
+        "You divide by nothing: this is the gradient of a sum of squares.": want * N * K,
+        "The factor 2 is missing, and you divide by the rows only.": want * K / 2,
+    }
+    compare(dW2, want, what="dW2", slips=slips)
+    mean = "`{}` is averaged over the batch. The mean is in the loss already, so the rows add up."
+    compare(db2, dyhat.sum(0), what="db2", slips={mean.format("db2"): dyhat.mean(0)})
+    for name, got, want, flat, wrong in (
+        ("dW1", dW1, x.T @ dz, x.T @ dh, x.T @ (dh * (1 - z**2))),
+        ("db1", db1, dz.sum(0), dh.sum(0), (dh * (1 - z**2)).sum(0)),
+    ):
+        slips = {
+            f"`{name}` lacks the slope of tanh.": flat,
+            f"`{name}`: the slope of tanh is 1 - h**2, h after the tanh.": wrong,
+            mean.format(name): want / N,
+        }
+        compare(got, want, what=name, slips=slips)

@@ -1,0 +1,273 @@
+"""The pact between an exercise and its learner: verdicts, hints, and never a traceback."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import linecache
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.checks import progress
+from companion.checks._compare import FAULTS, Refused, numbers, refuse, refuse_if
+
+__all__ = ["Answer", "Exercise", "Verdict", "exercise"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. A notebook shows nothing for it: the message is printed already.
+
+    Parameters
+    ----------
+    attempted
+        False for an untouched stub.
+    passed
+        Whether the answer is right.
+    message
+        What the learner reads.
+    """
+
+    attempted: bool
+    passed: bool
+    message: str
+
+    def _ipython_display_(self) -> None:
+        """Show nothing a second time."""
+
+
+class _NotAttempted(Exception):
+    """The stub is untouched."""
+
+
+class Answer:
+    """The learner's function, called with care.
+
+    Parameters
+    ----------
+    function
+        What the learner gave.
+    name
+        What the exercise calls it.
+    calls
+        Its parameters, as in a ``def`` line: ``"start, loss, *, rate, steps"``.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, calls: str) -> None:
+        self._function, self._name, self._calls = function, name, calls
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it; refuse with a sentence where it stops, returns None or changes an argument."""
+        self._refuse_wrong_arity(args, kwargs)
+        names = [part.split("=")[0].strip() for part in self._calls.split(",")]
+        given = dict(zip(names, args, strict=False)) | kwargs
+        before = {key: copy.deepcopy(v) for key, v in given.items() if isinstance(v, np.ndarray)}
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # the check itself says what overflowed
+                result = self._function(*args, **kwargs)
+        except FAULTS as fault:
+            refuse(f"Your `{self._name}` stopped with {_account(fault)}")
+        for key, old in before.items():
+            now = given[key]
+            refuse_if(
+                now.shape != old.shape or not np.allclose(now, old, rtol=1e-9, atol=1e-12),
+                f"Your `{self._name}` changed its argument `{key}` in place: "
+                "work on a copy, or put the old values back.",
+            )
+        if result is ...:
+            raise _NotAttempted
+        refuse_if(
+            result is None, f"Your `{self._name}` returned None: does every path end in `return`?"
+        )
+        return result
+
+    def _refuse_wrong_arity(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Say how the function is called, if its parameters do not fit that call."""
+        try:
+            signature = inspect.signature(self._function)
+        except (TypeError, ValueError):  # some functions written in C do not tell
+            return
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+            listed = str(inspect.Signature(bare))[1:-1]
+            takes = f"{len(bare)} ({listed})" if bare else "none"
+            refuse(
+                f"`{self._name}` is called with {len(args) + len(kwargs)} arguments "
+                f"({self._calls}); yours takes {takes}."
+            )
+
+    def parts(self, result: Any, *names: str) -> list[NDArray[np.float64]]:
+        """Read a result of several arrays, or say what is missing.
+
+        Parameters
+        ----------
+        result
+            What the call returned: a tuple or a list.
+        *names
+            What each of its entries is called.
+
+        Returns
+        -------
+        list of ndarray
+            One array for each name, of any shape.
+        """
+        wanted = f"`{self._name}` has {len(names)} results ({', '.join(names)})"
+        if not isinstance(result, tuple | list):
+            refuse(f"{wanted}; yours gave one {type(result).__name__}.")
+        refuse_if(len(result) != len(names), f"{wanted}; yours gave {len(result)}.")
+        return [numbers(part, what=name) for part, name in zip(result, names, strict=True)]
+
+
+class Exercise:
+    """One exercise: call it with your function to hear a verdict.
+
+    Parameters
+    ----------
+    check
+        Looks at an answer, and refuses it where it is wrong. Its name is the exercise's.
+    calls
+        The parameters of the function asked for, as in its ``def`` line.
+    difficulty
+        1 (a minute's thought) to 5 (an evening).
+    minutes
+        How long it takes most readers.
+    hints
+        From a nudge to nearly the answer.
+
+    Attributes
+    ----------
+    name : str
+        Topic and function: ``"backprop.descend"``.
+    title : str
+        What it is about.
+
+    Examples
+    --------
+    >>> from companion import checks
+    >>> checks.backprop.used_twice(lambda w, x1, x2: ...)
+    Not attempted yet.
+    Verdict(attempted=False, passed=False, message='Not attempted yet.')
+    """
+
+    def __init__(
+        self,
+        check: Callable[[Answer], None],
+        *,
+        calls: str,
+        difficulty: int,
+        minutes: int,
+        hints: Sequence[str],
+    ) -> None:
+        self.name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}"
+        self.title = (inspect.getdoc(check) or check.__name__).splitlines()[0].rstrip(".")
+        self.calls, self.difficulty, self.minutes = calls, difficulty, minutes
+        self.hints = tuple(hints)
+        self.__doc__ = check.__doc__
+        self._check, self._hints_given = check, 0
+
+    def __repr__(self) -> str:
+        return f"<Exercise {self.name}: {self.title}>"
+
+    def __call__(self, answer: Any) -> Verdict:
+        """Check an answer, print what was found, and remember the exercise if it is solved.
+
+        Parameters
+        ----------
+        answer
+            The function asked for, itself, not its result.
+
+        Returns
+        -------
+        Verdict
+            The same again, for programs.
+        """
+        verdict = self._judge(answer)
+        print(verdict.message)
+        if verdict.passed:
+            progress.record(self.name)
+        return verdict
+
+    def _judge(self, answer: Any) -> Verdict:
+        """Find the verdict, whatever the answer is."""
+        short = self.name.partition(".")[2]
+        try:
+            if answer is ...:
+                raise _NotAttempted
+            kind = type(answer).__name__
+            refuse_if(
+                not callable(answer),
+                f"Give the function itself, `{short}`, not its result: this is a {kind}.",
+            )
+            self._check(Answer(answer, short, self.calls))
+        except _NotAttempted:
+            return Verdict(False, False, "Not attempted yet.")
+        except Refused as refusal:
+            return Verdict(True, False, str(refusal))
+        except FAULTS as fault:
+            message = f"The check of `{short}` could not judge this: {type(fault).__name__}."
+            return Verdict(True, False, f"{message} Your answer may be right; please report it.")
+        return Verdict(True, True, "Correct.")
+
+    def hint(self) -> None:
+        """Print the next hint; after the last one, where the solution is."""
+        if self._hints_given < len(self.hints):
+            self._hints_given += 1
+            count = f"Hint {self._hints_given} of {len(self.hints)}"
+            print(f"{count}: {self.hints[self._hints_given - 1]}")
+        else:
+            topic = self.name.partition(".")[0]
+            print(
+                f"There are no more hints. The solution is in the folder notebooks/solutions, "
+                f"in the notebook whose name ends in {topic}.ipynb."
+            )
+
+
+def exercise(
+    *, calls: str, difficulty: int, minutes: int, hints: Sequence[str]
+) -> Callable[[Callable[[Answer], None]], Exercise]:
+    """Make an exercise of a check; for the parameters see ``Exercise``.
+
+    Examples
+    --------
+    >>> from companion.checks._compare import compare
+    >>> @exercise(calls="x", difficulty=1, minutes=1, hints=["Add x to itself."])
+    ... def double(answer: Answer) -> None:
+    ...     '''Twice a number.'''
+    ...     compare(answer(3.0), 6.0, slips={"This is the square.": 9.0})
+    >>> _ = double(lambda x: x * x)
+    This is the square.
+    """
+
+    def make(check: Callable[[Answer], None]) -> Exercise:
+        return Exercise(check, calls=calls, difficulty=difficulty, minutes=minutes, hints=hints)
+
+    return make
+
+
+def _account(fault: BaseException) -> str:
+    """Say what stopped an answer, and in which line of the learner's own code."""
+    said = textwrap.shorten(str(fault), 160, placeholder=" ...")
+    text = f"{type(fault).__name__}: {said}" if said else type(fault).__name__
+    frames = list(traceback.walk_tb(fault.__traceback__))[1:]  # the first frame is ours
+    if not frames:
+        return f"{text}."
+    first = frames[0][0]
+    theirs = [(f, line) for f, line in frames if f.f_globals is first.f_globals]
+    frame, line = theirs[-1]
+    code, main = frame.f_code, first.f_code
+    if code.co_filename == main.co_filename and code.co_qualname.startswith(main.co_qualname):
+        where = f"in its line {line - main.co_firstlineno + 1}"
+    else:
+        where = f"in line {line - code.co_firstlineno + 1} of `{code.co_name}`"
+    source = linecache.getline(code.co_filename, line).strip()
+    return f"{text}, {where}: `{source}`" if source else f"{text}, {where}."

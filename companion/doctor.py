@@ -1,0 +1,92 @@
+"""What is installed, what the book was verified with, and how to mend what is wrong."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, metadata, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from companion.runtime import device, home, scale
+
+__all__ = ["Report", "examine"]
+
+INSTALL = "pip install -c constraints.txt -e ."
+
+
+@dataclass
+class Report:
+    """What ``examine`` found: lines to print, and the faults among them."""
+
+    lines: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def __str__(self) -> str:
+        end = [f"  - {fault}" for fault in self.faults] or ["  nothing to mend"]
+        return "\n".join([*self.lines, "", "To mend", *end])
+
+
+def verified() -> dict[str, str]:
+    """Return the versions that the book was verified with, from ``constraints.txt``."""
+    here = Path(__file__).parent
+    places = (here.parent / "constraints.txt", here / "constraints.txt")
+    text = next((p.read_text(encoding="utf-8") for p in places if p.exists()), "")
+    return dict(re.findall(r"(?m)^([\w.-]+)==([\w.+-]+)$", text))
+
+
+def needed() -> list[str]:
+    """Return the names of the packages that ``companion`` cannot do without."""
+    lines = metadata("dl4language-companion").get_all("Requires-Dist") or []
+    return [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]
+
+
+def examine() -> Report:
+    """Examine this installation.
+
+    Returns
+    -------
+    Report
+    """
+    report = Report()
+    say, mend = report.lines.append, report.faults.append
+    say(f"python        {platform.python_version()} at {sys.executable}")
+    tried = verified()
+    for name in needed():
+        want = tried.get(name, "?")
+        try:
+            have = version(name)
+        except PackageNotFoundError:
+            say(f"{name:<14}missing (verified with {want})")
+            mend(f"{name} is missing: {INSTALL}")
+            continue
+        note = "" if have.split("+")[0] == want else f" (verified with {want})"
+        say(f"{name:<14}{have}{note}")
+    if find_spec("torchvision") and "+cpu" in version("torch"):
+        mend("torchvision beside a CPU build of torch breaks imports: pip uninstall torchvision")
+    for label, look in (("device", device), ("scale", scale)):
+        try:
+            say(f"{label:<14}{look()}")
+        except (ValueError, ImportError, OSError) as fault:
+            mend(str(fault))
+    _examine_home(report)
+    return report
+
+
+def _examine_home(report: Report) -> None:
+    """Say where progress is kept, and whether it can be."""
+    place = home()
+    report.lines.append(f"progress in   {place}")
+    parent = next(p for p in (place, *place.parents) if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        report.faults.append(
+            f"{parent} cannot be written to: name another folder in COMPANION_HOME"
+        )

@@ -1,0 +1,99 @@
+"""The long runs themselves: what ``make real``, ``make full`` and ``make claims`` call."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from companion.results import record
+from companion.runtime import records
+
+__all__ = ["KINDS", "RUNS", "repeat_chapter", "run"]
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+KINDS = {"real": "on real data", "full": "at full scale", "claims": "with five seeds"}
+
+
+def repeat_chapter(
+    stem: str, *, seeds: Sequence[int] = (0,), scale: str = "page"
+) -> dict[str, list[float]]:
+    """Run a chapter's notebook once for each seed, and collect what its ``expect`` lines saw.
+
+    Cells tagged ``recorded``, which read the result of this very function, are left out, and
+    bands are not enforced.
+
+    Parameters
+    ----------
+    stem
+        The notebook, for example ``02_backprop``.
+    seeds
+        Added to every seed of the chapter.
+    scale
+        ``page`` or ``full``.
+
+    Returns
+    -------
+    dict
+        Name to one number for each seed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the notebooks are not there, as where the package alone is installed.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+
+    path = NOTEBOOKS / f"{stem}.ipynb"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there: this run needs a clone of the repository")
+    found: dict[str, list[float]] = {}
+    for seed in seeds:
+        book = nbformat.read(path, as_version=4)
+        book.cells = [c for c in book.cells if "recorded" not in c.metadata.get("tags", [])]
+        with tempfile.TemporaryDirectory() as home:
+            os.environ.update(
+                COMPANION_SEED=str(seed),
+                COMPANION_SCALE=scale,
+                COMPANION_HOME=home,
+                COMPANION_QUIET="1",
+            )
+            resources = {"metadata": {"path": str(path.parent)}}
+            quiet = ["--IPKernelApp.log_level=ERROR"]
+            NotebookClient(book, timeout=600, resources=resources, extra_arguments=quiet).execute()
+        for name, text in records(book.cells).items():
+            if not text.startswith("="):  # exact numbers have no spread
+                found.setdefault(name, []).append(float(text))
+    return found
+
+
+RUNS: Mapping[str, Mapping[str, Callable[[], dict[str, list[float]]]]] = {
+    "real": {},
+    "full": {"backprop_full": partial(repeat_chapter, "02_backprop", scale="full")},
+    "claims": {"backprop_seeds": partial(repeat_chapter, "02_backprop", seeds=range(5))},
+}
+
+
+def run(kind: str) -> None:
+    """Run and record everything of one kind.
+
+    Parameters
+    ----------
+    kind
+        ``real``, ``full`` or ``claims``.
+
+    Raises
+    ------
+    ValueError
+        If the kind is another.
+    """
+    if kind not in RUNS:
+        raise ValueError(f"kind must be one of {', '.join(RUNS)}, got {kind!r}")
+    if not RUNS[kind]:
+        print(f"No chapter has a recorded run {KINDS[kind]} yet.")
+    for name, function in RUNS[kind].items():
+        print(f"{name} ...", flush=True)
+        print(f"  written to {record(name, function(), command=f'make {kind}')}")

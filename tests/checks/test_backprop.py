@@ -1,0 +1,582 @@
+"""Right answers pass, answers one small slip away are refused with their own hint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from companion import checks
+from companion.backprop import Tensor
+
+Function = Callable[..., Any]
+RIGHT: list[Any] = []
+WRONG: list[Any] = []
+STUBS = {
+    "softplus_backward": lambda x, upstream: ...,
+    "used_twice": lambda w, x1, x2: ...,
+    "sum_to_shape": lambda gradient, shape: ...,
+    "numerical_gradient": lambda f, x, *, step=1e-5: ...,
+    "descend": lambda start, loss, *, rate, steps: ...,
+    "softmax_cross_entropy_gradient": lambda logits, labels: ...,
+    "largest_rate": lambda hessian: ...,
+    "backward_by_hand": lambda x, y, W1, b1, W2, b2: ...,
+}
+
+
+def right(name: str) -> Callable[[Function], Function]:
+    def keep(function: Function) -> Function:
+        RIGHT.append(pytest.param(name, function, id=f"{name}-{function.__name__}"))
+        return function
+
+    return keep
+
+
+def wrong(name: str, word: str) -> Callable[[Function], Function]:
+    def keep(function: Function) -> Function:
+        WRONG.append(pytest.param(name, function, word, id=f"{name}-{function.__name__}"))
+        return function
+
+    return keep
+
+
+# 1
+
+
+@right("softplus_backward")
+def sigmoid_without_overflow(x, upstream):
+    small = np.exp(-np.abs(x))
+    return upstream * np.where(x >= 0, 1, small) / (1 + small)
+
+
+@right("softplus_backward")
+def half_a_tanh(x, upstream):
+    return upstream * (1 + np.tanh(x / 2)) / 2
+
+
+@right("softplus_backward")
+def softplus_by_torch_in_float32(x, upstream):
+    x = torch.tensor(x, dtype=torch.float32, requires_grad=True)
+    y = torch.nn.functional.softplus(x)
+    return torch.autograd.grad(y, x, torch.tensor(upstream, dtype=torch.float32))[0]
+
+
+@wrong("softplus_backward", "slope alone")
+def slope_alone(x, upstream):
+    return 1 / (1 + np.exp(-x))
+
+
+@wrong("softplus_backward", "you add them")
+def upstream_added(x, upstream):
+    return upstream + 1 / (1 + np.exp(-x))
+
+
+@wrong("softplus_backward", "for another y")
+def rule_of_tanh_on_softplus(x, upstream):
+    return upstream * (1 - np.log1p(np.exp(x)) ** 2)
+
+
+@wrong("softplus_backward", "slope of tanh")
+def slope_of_tanh(x, upstream):
+    return upstream * (1 - np.tanh(x) ** 2)
+
+
+@wrong("softplus_backward", "slope of the slope")
+def slope_of_the_sigmoid(x, upstream):
+    s = 1 / (1 + np.exp(-x))
+    return upstream * s * (1 - s)
+
+
+@wrong("softplus_backward", "softplus itself")
+def softplus_itself(x, upstream):
+    return upstream * np.log1p(np.exp(x))
+
+
+@wrong("softplus_backward", "1000 holds NaN")
+def slope_that_overflows(x, upstream):
+    return upstream * np.exp(x) / (1 + np.exp(x))
+
+
+# 2
+
+
+@right("used_twice")
+def two_paths(w, x1, x2):
+    h = math.tanh(w * x1)
+    y = math.tanh(w * h + x2)
+    return (1 - y**2) * (h + w * (1 - h**2) * x1)
+
+
+@right("used_twice")
+def two_paths_by_autograd(w, x1, x2):
+    w = Tensor(w, requires_grad=True)
+    (w * (w * x1).tanh() + x2).tanh().backward()
+    return w.grad
+
+
+def weight_paths(w, x1, x2):
+    h = math.tanh(w * x1)
+    y = math.tanh(w * h + x2)
+    return (1 - y**2) * h, (1 - y**2) * w * (1 - h**2) * x1
+
+
+@wrong("used_twice", "last use of w only")
+def last_path_only(w, x1, x2):
+    return weight_paths(w, x1, x2)[0]
+
+
+@wrong("used_twice", "through h only")
+def first_path_only(w, x1, x2):
+    return weight_paths(w, x1, x2)[1]
+
+
+@wrong("used_twice", "multiply the two paths")
+def paths_multiplied(w, x1, x2):
+    last, first = weight_paths(w, x1, x2)
+    return last * first
+
+
+@wrong("used_twice", "outer tanh")
+def outer_slope_missing(w, x1, x2):
+    h = math.tanh(w * x1)
+    return h + w * (1 - h**2) * x1
+
+
+@wrong("used_twice", "inner tanh")
+def inner_slope_missing(w, x1, x2):
+    h = math.tanh(w * x1)
+    y = math.tanh(w * h + x2)
+    return (1 - y**2) * (h + w * x1)
+
+
+# 3
+
+
+@right("sum_to_shape")
+def axis_by_axis(gradient, shape):
+    while gradient.ndim > len(shape):
+        gradient = gradient.sum(axis=0)
+    for axis, size in enumerate(shape):
+        if size == 1:
+            gradient = gradient.sum(axis=axis, keepdims=True)
+    return gradient
+
+
+@right("sum_to_shape")
+def all_axes_at_once(gradient, shape):
+    padded = (1,) * (gradient.ndim - len(shape)) + tuple(shape)
+    axes = tuple(i for i, size in enumerate(padded) if size == 1)
+    return gradient.sum(axis=axes).reshape(shape)
+
+
+@wrong("sum_to_shape", "leading axis only")
+def leading_axes_only(gradient, shape):
+    return gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
+
+
+@wrong("sum_to_shape", "got lost")
+def axis_of_size_one_dropped(gradient, shape):
+    gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
+    return gradient.sum(axis=tuple(i for i, size in enumerate(shape) if size == 1))
+
+
+@wrong("sum_to_shape", "average over the copies")
+def copies_averaged(gradient, shape):
+    gradient = gradient.mean(axis=tuple(range(gradient.ndim - len(shape))))
+    axes = tuple(i for i, size in enumerate(shape) if size == 1)
+    return gradient.mean(axis=axes, keepdims=True)
+
+
+@wrong("sum_to_shape", "but average over the axis of size 1")
+def last_axis_averaged(gradient, shape):
+    gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
+    axes = tuple(i for i, size in enumerate(shape) if size == 1)
+    return gradient.mean(axis=axes, keepdims=True)
+
+
+# 4
+
+
+@right("numerical_gradient")
+def nudge_a_copy(f, x, *, step=1e-5):
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += step
+        down[i] -= step
+        gradient[i] = (f(up) - f(down)) / (2 * step)
+    return gradient
+
+
+@right("numerical_gradient")
+def nudge_and_put_back(f, x, *, step=1e-5):
+    slopes = []
+    for i in np.ndindex(x.shape):
+        x[i] += step
+        up = f(x)
+        x[i] -= 2 * step
+        slopes.append((up - f(x)) / (2 * step))
+        x[i] += step
+    return np.reshape(slopes, x.shape)
+
+
+def differences(f, x, up, down, apart):
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        nudge = np.zeros_like(x)
+        nudge[i] = 1
+        gradient[i] = (f(x + up * nudge) - f(x - down * nudge)) / apart
+    return gradient
+
+
+@wrong("numerical_gradient", "both sides")
+def upper_side_only(f, x, *, step=1e-5):
+    return differences(f, x, step, 0, step)
+
+
+@wrong("numerical_gradient", "the lower one")
+def lower_side_only(f, x, *, step=1e-5):
+    return differences(f, x, 0, step, step)
+
+
+@wrong("numerical_gradient", "further apart")
+def divided_by_one_step(f, x, *, step=1e-5):
+    return differences(f, x, step, step, step)
+
+
+@wrong("numerical_gradient", "wrong sign")
+def points_swapped(f, x, *, step=1e-5):
+    return differences(f, x, -step, -step, 2 * step)
+
+
+@wrong("numerical_gradient", "all entries of x at once")
+def everything_nudged(f, x, *, step=1e-5):
+    return (f(x + step) - f(x - step)) / (2 * step)
+
+
+@wrong("numerical_gradient", "changed its argument `x`")
+def never_put_back(f, x, *, step=1e-5):
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        x[i] += step
+        up = f(x)
+        x[i] -= 2 * step
+        gradient[i] = (up - f(x)) / (2 * step)
+    return gradient
+
+
+# 5
+
+
+@right("descend")
+def one_tensor_reset(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    for _ in range(steps):
+        w.grad = None
+        loss(w).backward()
+        w.data = w.data - rate * w.grad
+    return w.numpy()
+
+
+@right("descend")
+def new_tensor_each_step(start, loss, *, rate, steps):
+    for _ in range(steps):
+        w = Tensor(start, requires_grad=True)
+        loss(w).backward()
+        start = start - rate * w.grad
+    return Tensor(start)
+
+
+@wrong("descend", "uphill")
+def uphill(start, loss, *, rate, steps):
+    return one_tensor_reset(start, loss, rate=-rate, steps=steps)
+
+
+@wrong("descend", "add up until they are reset")
+def never_reset(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    for _ in range(steps):
+        loss(w).backward()
+        w.data = w.data - rate * w.grad
+    return w.data
+
+
+@wrong("descend", "too few")
+def one_step_too_few(start, loss, *, rate, steps):
+    return one_tensor_reset(start, loss, rate=rate, steps=steps - 1)
+
+
+@wrong("descend", "too many")
+def one_step_too_many(start, loss, *, rate, steps):
+    return one_tensor_reset(start, loss, rate=rate, steps=steps + 1)
+
+
+@wrong("descend", "never move")
+def tensor_never_updated(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    for _ in range(steps):
+        loss(w).backward()
+        _ = w.data - rate * w.grad
+    return w.data
+
+
+@wrong("descend", "requires_grad=True")
+def gradient_not_asked_for(start, loss, *, rate, steps):
+    w = Tensor(start)
+    for _ in range(steps):
+        loss(w).backward()
+        w.data = w.data - rate * w.grad
+    return w.data
+
+
+# 6
+
+
+@right("softmax_cross_entropy_gradient")
+def softmax_minus_one_hot(logits, labels):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    p[np.arange(len(labels)), labels] -= 1
+    return p / len(labels)
+
+
+@right("softmax_cross_entropy_gradient")
+def cross_entropy_by_torch(logits, labels):
+    logits = torch.tensor(logits, requires_grad=True)
+    torch.nn.functional.cross_entropy(logits, torch.tensor(labels)).backward()
+    return logits.grad
+
+
+def probabilities(logits, axis=1):
+    p = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return p / p.sum(axis=axis, keepdims=True)
+
+
+def one_hot(logits, labels):
+    return np.eye(logits.shape[1])[labels]
+
+
+@wrong("softmax_cross_entropy_gradient", "summed loss")
+def mean_missing(logits, labels):
+    return probabilities(logits) - one_hot(logits, labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "divide by all entries")
+def mean_over_entries(logits, labels):
+    return (probabilities(logits) - one_hot(logits, labels)) / logits.size
+
+
+@wrong("softmax_cross_entropy_gradient", "1000 holds NaN")
+def softmax_that_overflows(logits, labels):
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return (p - one_hot(logits, labels)) / len(labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "subtracted at the labels.")
+def one_hot_missing(logits, labels):
+    return probabilities(logits) / len(labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "labels, and the mean")
+def one_hot_and_mean_missing(logits, labels):
+    return probabilities(logits)
+
+
+@wrong("softmax_cross_entropy_gradient", "logits themselves")
+def logits_minus_one_hot(logits, labels):
+    return (logits - one_hot(logits, labels)) / len(labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "down the columns")
+def softmax_over_columns(logits, labels):
+    return (probabilities(logits, axis=0) - one_hot(logits, labels)) / len(labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "wrong sign")
+def one_hot_minus_softmax(logits, labels):
+    return -softmax_minus_one_hot(logits, labels)
+
+
+# 7
+
+
+@right("largest_rate")
+def by_eigenvalues(hessian):
+    return 2 / np.linalg.eigvalsh(hessian)[-1]
+
+
+@right("largest_rate")
+def by_power_iteration(hessian):
+    v = np.ones(len(hessian))
+    for _ in range(200):
+        v = hessian @ v
+        v = v / np.linalg.norm(v)
+    return [2 / (v @ hessian @ v)]
+
+
+@wrong("largest_rate", "How far beyond")
+def one_over_curvature(hessian):
+    return 1 / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "flattest")
+def smallest_eigenvalue(hessian):
+    return 2 / np.linalg.eigvalsh(hessian)[0]
+
+
+@wrong("largest_rate", "trace")
+def trace_for_curvature(hessian):
+    return 2 / np.trace(hessian)
+
+
+@wrong("largest_rate", "diagonal")
+def diagonal_for_curvature(hessian):
+    return 2 / np.diag(hessian).max()
+
+
+@wrong("largest_rate", "should be one number")
+def a_rate_for_each_direction(hessian):
+    return 2 / np.linalg.eigvalsh(hessian)
+
+
+# 8
+
+
+def gradients(x, y, W1, b1, W2, b2, *, flat=False):
+    h = np.tanh(x @ W1 + b1)
+    dyhat = 2 * (h @ W2 + b2 - y) / y.size
+    dz = dyhat @ W2.T * (1 if flat else 1 - h**2)
+    return [x.T @ dz, dz.sum(0), h.T @ dyhat, dyhat.sum(0)], dz, dyhat
+
+
+@right("backward_by_hand")
+def in_numpy(x, y, W1, b1, W2, b2):
+    return tuple(gradients(x, y, W1, b1, W2, b2)[0])
+
+
+@right("backward_by_hand")
+def by_autograd(x, y, W1, b1, W2, b2):
+    weights = [Tensor(w, requires_grad=True) for w in (W1, b1, W2, b2)]
+    W1, b1, W2, b2 = weights
+    (((x @ W1 + b1).tanh() @ W2 + b2 - y) ** 2).mean().backward()
+    return [w.grad for w in weights]
+
+
+@right("backward_by_hand")
+def by_torch_in_float32(*arrays):
+    x, y, *weights = (torch.tensor(each, dtype=torch.float32) for each in arrays)
+    W1, b1, W2, b2 = (w.requires_grad_() for w in weights)
+    loss = torch.nn.functional.mse_loss(torch.tanh(x @ W1 + b1) @ W2 + b2, y)
+    return torch.autograd.grad(loss, [W1, b1, W2, b2])
+
+
+@wrong("backward_by_hand", "lacks the slope of tanh")
+def slope_missing(x, y, W1, b1, W2, b2):
+    return gradients(x, y, W1, b1, W2, b2, flat=True)[0]
+
+
+@wrong("backward_by_hand", "after the tanh")
+def slope_before_tanh(x, y, W1, b1, W2, b2):
+    grads, dz, _ = gradients(x, y, W1, b1, W2, b2)
+    z = x @ W1 + b1
+    dz = dz / (1 - np.tanh(z) ** 2) * (1 - z**2)
+    return x.T @ dz, dz.sum(0), *grads[2:]
+
+
+@wrong("backward_by_hand", "`db1` is not summed")
+def first_bias_not_summed(x, y, W1, b1, W2, b2):
+    (dW1, _, dW2, db2), dz, _ = gradients(x, y, W1, b1, W2, b2)
+    return dW1, dz, dW2, db2
+
+
+@wrong("backward_by_hand", "`db2` is not summed")
+def second_bias_not_summed(x, y, W1, b1, W2, b2):
+    (dW1, db1, dW2, _), _, dyhat = gradients(x, y, W1, b1, W2, b2)
+    return dW1, db1, dW2, dyhat
+
+
+@wrong("backward_by_hand", "`db2` is averaged")
+def bias_averaged(x, y, W1, b1, W2, b2):
+    (dW1, db1, dW2, _), _, dyhat = gradients(x, y, W1, b1, W2, b2)
+    return dW1, db1, dW2, dyhat.mean(0)
+
+
+@wrong("backward_by_hand", "divide by the rows only. The mean")
+def divided_by_rows(x, y, W1, b1, W2, b2):
+    return [g * y.shape[1] for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "factor 2 of the square is missing")
+def factor_two_missing(x, y, W1, b1, W2, b2):
+    return [g / 2 for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "factor 2 is missing, and")
+def factor_two_and_columns_missing(x, y, W1, b1, W2, b2):
+    return [g * y.shape[1] / 2 for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "divide by nothing")
+def sum_of_squares(x, y, W1, b1, W2, b2):
+    return [g * y.size for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "transposed")
+def weights_transposed(x, y, W1, b1, W2, b2):
+    return [g.T for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "changed its argument `W2`")
+def updates_on_the_way(x, y, W1, b1, W2, b2):
+    result = in_numpy(x, y, W1, b1, W2, b2)
+    W2 -= 0.1 * result[2]
+    return result
+
+
+# The tests
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COMPANION_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
+def test_a_right_answer_passes(name: str, answer: Function) -> None:
+    assert getattr(checks.backprop, name)(answer) == checks.Verdict(True, True, "Correct.")
+
+
+@pytest.mark.parametrize(("name", "answer", "word"), WRONG)
+def test_a_slip_is_refused_with_its_own_hint(name: str, answer: Function, word: str) -> None:
+    verdict = getattr(checks.backprop, name)(answer)
+    assert not verdict.passed
+    assert word in verdict.message
+
+
+@pytest.mark.parametrize("name", STUBS)
+def test_slips_of_one_exercise_differ_in_their_hints(name: str) -> None:
+    exercise = getattr(checks.backprop, name)
+    heard = [exercise(param.values[1]).message for param in WRONG if param.values[0] == name]
+    assert len(set(heard)) == len(heard) >= 3
+
+
+@pytest.mark.parametrize("name", STUBS)
+def test_an_untouched_stub_is_not_judged(name: str) -> None:
+    verdict = getattr(checks.backprop, name)(STUBS[name])
+    assert verdict == checks.Verdict(False, False, "Not attempted yet.")
+
+
+def test_no_exercise_goes_untested() -> None:
+    planned = {f"backprop.{name}" for name in STUBS}
+    assert planned == {name for name in checks.all() if name.startswith("backprop.")}
+
+
+@pytest.mark.parametrize("name", STUBS)
+def test_every_exercise_has_at_least_two_hints(name: str) -> None:
+    assert len(getattr(checks.backprop, name).hints) >= 2

@@ -1,0 +1,174 @@
+"""Seeds, bands, devices and files: the ground holds."""
+
+from __future__ import annotations
+
+import random
+import stat
+
+import numpy as np
+import pytest
+import torch
+
+from companion import runtime
+
+
+def draws():
+    return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+
+def test_seeded_gives_the_same_chance_twice():
+    with runtime.seeded(3) as rng:
+        first = (*draws(), rng.random())
+    with runtime.seeded(3) as rng:
+        assert (*draws(), rng.random()) == first
+
+
+def test_seeded_leaves_the_chance_outside_as_it_was():
+    with runtime.seeded(0):
+        before = draws()
+    random.seed(7)
+    np.random.seed(7)
+    torch.random.default_generator.manual_seed(7)
+    want = draws()
+    random.seed(7)
+    np.random.seed(7)
+    torch.random.default_generator.manual_seed(7)
+    with runtime.seeded(0):
+        assert draws() == before
+    assert draws() == want
+
+
+def test_seeded_restores_chance_after_an_error():
+    state = random.getstate()
+    with pytest.raises(KeyError), runtime.seeded(0):
+        raise KeyError
+    assert random.getstate() == state
+
+
+def test_companion_seed_shifts_every_seed(monkeypatch):
+    with runtime.seeded(2) as rng:
+        want = rng.random()
+    monkeypatch.setenv("COMPANION_SEED", "2")
+    with runtime.seeded(0) as rng:
+        assert rng.random() == want
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0"])
+def test_seeds_must_be_whole_numbers_from_zero(seed):
+    with pytest.raises((TypeError, ValueError)), runtime.seeded(seed):
+        pass
+
+
+def test_expect_prints_the_band(capsys):
+    runtime.expect("loss", 1.23456, 1, 2)
+    assert capsys.readouterr().out == "loss: 1.235 (expected 1 to 2)\n"
+
+
+@pytest.mark.parametrize("value", [0.99, 2.01])
+def test_expect_raises_outside_its_band(value):
+    with pytest.raises(AssertionError, match="outside its band 1 to 2"):
+        runtime.expect("loss", value, 1, 2)
+
+
+@pytest.mark.parametrize(("name", "value"), [("COMPANION_SCALE", "full"), ("COMPANION_SEED", "1")])
+def test_expect_only_records_where_the_band_was_not_made_for_the_run(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    runtime.expect("loss", 99.0, 1, 2)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_expect_refuses_what_is_not_finite(value):
+    with pytest.raises(ValueError, match="finite"):
+        runtime.expect("loss", value, 1, 2)
+
+
+def test_expect_refuses_an_empty_band():
+    with pytest.raises(ValueError, match="low < high"):
+        runtime.expect("loss", 1, 2, 1)
+
+
+def test_quote_refuses_what_is_not_finite():
+    with pytest.raises(ValueError, match="finite"):
+        runtime.quote(loss=float("nan"))
+
+
+def record(name, text):
+    return {
+        "outputs": [
+            {
+                "data": {runtime.RECORD: text},
+                "metadata": {"scrapbook": {"name": name}},
+            }
+        ]
+    }
+
+
+def test_records_finds_what_expect_and_quote_left():
+    cells = [record("a", "'0.5'"), {"cell_type": "markdown"}, record("b", "= 2")]
+    assert runtime.records(cells) == {"a": "0.5", "b": "= 2"}
+
+
+def test_records_refuses_two_numbers_of_one_name():
+    with pytest.raises(ValueError, match=r"two numbers .* named 'a'"):
+        runtime.records([record("a", "1"), record("a", "2")])
+
+
+def test_device_is_the_processor_unless_asked(monkeypatch):
+    monkeypatch.delenv("COMPANION_DEVICE", raising=False)
+    assert runtime.device() == torch.device("cpu")
+
+
+def test_device_refuses_unknown_names(monkeypatch):
+    monkeypatch.setenv("COMPANION_DEVICE", "tpu")
+    with pytest.raises(ValueError, match="cpu, cuda, mps or auto, got 'tpu'"):
+        runtime.device()
+
+
+def test_device_says_when_the_gpu_is_not_there(monkeypatch):
+    monkeypatch.setenv("COMPANION_DEVICE", "cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no such device"):
+        runtime.device()
+
+
+def test_device_auto_takes_the_best_there_is(monkeypatch):
+    monkeypatch.setenv("COMPANION_DEVICE", "auto")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert runtime.device() == torch.device("cuda")
+
+
+def test_scale_refuses_unknown_names(monkeypatch):
+    monkeypatch.setenv("COMPANION_SCALE", "huge")
+    with pytest.raises(ValueError, match="page or full"):
+        runtime.scale()
+
+
+def test_home_is_where_companion_home_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("COMPANION_HOME", str(tmp_path))
+    assert runtime.home() == tmp_path
+
+
+def test_a_file_is_written_whole_with_its_folders(tmp_path):
+    path = tmp_path / "a" / "b.txt"
+    runtime.write_whole(path, "né\n")
+    assert path.read_bytes() == "né\n".encode()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        runtime.write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_read_only_file_is_not_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(stat.S_IREAD)
+    with pytest.raises(PermissionError, match="read-only"):
+        runtime.write_whole(path, "new")
+    assert path.read_text() == "old"
+    path.chmod(stat.S_IREAD | stat.S_IWRITE)

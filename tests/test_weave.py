@@ -1,0 +1,191 @@
+"""The loom: solutions cut, roles lowered, failures harmless."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book"))
+import weave  # noqa: E402
+
+MANUSCRIPT = """# Add two numbers
+
+It takes **2 minutes to read and 1 seconds to run**.
+
+```{code-cell} ipython3
+:tags: [setup]
+
+from companion.runtime import quote
+```
+
+## A sum
+
+$$
+a + b = c
+$$ (sum)
+
+```{code-cell} ipython3
+total = 1 + 1
+quote(total=total)
+```
+
+By {eq}`sum` it is {glue:text}`total:.1f`, as {cite}`rumelhart1986` knew.
+
+## Your turn
+
+```{code-cell} ipython3
+def add(a, b):
+    \"\"\"The sum.\"\"\"
+    ### BEGIN SOLUTION
+    return a + b
+    ### END SOLUTION
+```
+
+```{code-cell} ipython3
+print(add(1, 2))
+```
+
+## What to keep
+
+- Nothing.
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A book of one chapter."""
+    for folder in ("book/chapters", "notebooks/solutions"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "_toc.yml").write_text("- file: notebooks/01_sum\n")
+    (tmp_path / "_config.yml").write_text("repository:\n  url: https://example.org/book\n")
+    bib = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    (tmp_path / "book/references.bib").write_text(bib, encoding="utf-8")
+    (tmp_path / "book/chapters/01_sum.md").write_text(MANUSCRIPT)
+    return tmp_path
+
+
+def prose(text):
+    cells = nbformat.reads(text, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def code(text):
+    cells = nbformat.reads(text, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+
+
+@pytest.fixture
+def learner(root):
+    return weave.weave("01_sum", "learner", root)
+
+
+@pytest.fixture
+def solved(root):
+    return weave.weave("01_sum", "solutions", root)
+
+
+def test_the_learner_gets_a_stub(learner):
+    assert "    return ...  # your turn" in code(learner)
+    assert "return a + b" not in code(learner)
+
+
+def test_the_solutions_hold_setup_and_exercises_and_nothing_else(solved):
+    assert "return a + b" in code(solved)
+    assert "import quote" in code(solved)
+    assert "total = 1 + 1" not in code(solved)
+    assert "A sum" not in prose(solved)
+    assert "What to keep" not in prose(solved)
+
+
+def test_a_number_of_the_run_stands_in_the_prose(learner):
+    assert "it is 2.0," in prose(learner)
+
+
+def test_an_equation_gets_its_chapters_number(learner):
+    assert "\\tag{1.1}\n$$" in prose(learner)
+    assert '<a href="#eq-1-1">(1.1)</a>' in prose(learner)
+
+
+def test_a_citation_becomes_a_link_that_every_viewer_follows(learner):
+    assert "[Rumelhart et al., 1986](https://doi.org/10.1038/323533a0)" in prose(learner)
+
+
+def test_weaving_twice_gives_the_same_bytes(root, learner):
+    assert weave.weave("01_sum", "learner", root) == learner
+
+
+def test_a_changed_manuscript_makes_its_notebooks_stale(root, learner, solved):
+    for kind, text in (("learner", learner), ("solutions", solved)):
+        weave.woven("01_sum", root)[kind].write_text(text)
+    assert weave.stale("01_sum", root) == []
+    (root / "book/chapters/01_sum.md").write_text(MANUSCRIPT + "\nMore.\n")
+    assert weave.stale("01_sum", root) == [
+        "notebooks/01_sum.ipynb",
+        "notebooks/solutions/01_sum.ipynb",
+    ]
+
+
+def test_a_failing_cell_leaves_the_old_notebooks_as_they_were(root, monkeypatch, capsys):
+    paths = weave.woven("01_sum", root).values()
+    for path in paths:
+        nbformat.write(nbformat.v4.new_notebook(), path)
+    before = {path: path.read_bytes() for path in paths}
+    (root / "book/chapters/01_sum.md").write_text(MANUSCRIPT.replace("1 + 1", "1 / 0"))
+    monkeypatch.setattr(sys, "argv", ["weave.py"])
+    assert weave.main(root) == 1
+    assert {path: path.read_bytes() for path in paths} == before
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_check_names_what_is_stale_and_weaves_nothing(root, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["weave.py", "--check"])
+    assert weave.main(root) == 1
+    assert "stale: notebooks/01_sum.ipynb" in capsys.readouterr().out
+    assert not weave.woven("01_sum", root)["learner"].exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "stub"),
+    [
+        ("### BEGIN SOLUTION\nrate = 2 / 3\n### END SOLUTION", "rate = ...  # your turn"),
+        (
+            "### BEGIN SOLUTION\na = 1\nb = a\na = b\n### END SOLUTION\nprint(a)",
+            "a = ...  # your turn\nb = ...  # your turn\nprint(a)",
+        ),
+    ],
+)
+def test_a_solution_outside_a_function_becomes_an_open_name(source, stub):
+    assert weave.cut_solutions(source) == stub
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("### BEGIN SOLUTION\na = 1", "without ### END"),
+        ("a = 1\n### END SOLUTION", "without ### BEGIN"),
+        ("### BEGIN SOLUTION\n### BEGIN SOLUTION", "second ### BEGIN"),
+        ("### BEGIN SOLUTION\nprint(1)\n### END SOLUTION", "must assign a name"),
+    ],
+)
+def test_markers_that_do_not_fit_are_named(source, fault):
+    with pytest.raises(ValueError, match=fault):
+        weave.cut_solutions(source)
+
+
+@pytest.mark.parametrize(
+    ("role", "fault"),
+    [
+        ("{glue:text}`lost:.1f`", "the number 'lost' is not there"),
+        ("{eq}`lost`", "the equation 'lost' is not there"),
+        ("{cite}`lost`", "the work 'lost' is not there"),
+    ],
+)
+def test_a_role_that_points_nowhere_is_named(root, role, fault):
+    book = jupytext.reads(f"# Title\n\n{role}\n", fmt="md:myst")
+    with pytest.raises(ValueError, match=fault):
+        weave.lower(book, {}, 1, root)
