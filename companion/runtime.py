@@ -109,7 +109,7 @@ def records(cells: Iterable[Any]) -> dict[str, str]:
     Returns
     -------
     dict
-        Name to text: a number, with ``= `` before it where it is exact.
+        Name to text: a number, with an equals sign before it where it is exact.
 
     Raises
     ------
