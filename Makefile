@@ -44,7 +44,7 @@ style: $(VENV)/test  ## formatting, lint, types
 	@$(RUN) book/weave.py --check
 
 units: $(VENV)/test  ## the tests of the code, with doctests
-	@$(RUN) -m pytest -n 2 --dist loadscope --doctest-modules --ignore tests/test_book.py
+	@$(RUN) -m pytest -n 2 --dist loadscope --ignore tests/test_book.py
 
 pages: $(VENV)/test  ## run every notebook and compare; build the book and check its pages
 	@$(RUN) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \

@@ -128,7 +128,8 @@ class Tensor:
     def __mul__(self, other: Operand) -> Tensor:
         other = _lift(other, self)
         a, b = self._data, other._data
-        return _combine("*", np.multiply, self, other, lambda g: g * b, lambda g: g * a)
+        rules = (lambda g: g * b), (lambda g: g * a)
+        return _combine("*", np.multiply, self, other, *rules)
 
     def __truediv__(self, other: Operand) -> Tensor:
         other = _lift(other, self)

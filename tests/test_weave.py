@@ -8,10 +8,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+import weave
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book"))
-import weave  # noqa: E402
 
 MANUSCRIPT = """# Add two numbers
 

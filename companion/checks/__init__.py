@@ -8,7 +8,7 @@ from types import ModuleType
 
 from companion.checks.pact import Exercise, Verdict
 
-__all__ = ["Exercise", "Verdict", "all", "topics"]
+__all__ = ["Exercise", "Verdict", "all"]
 
 
 def topics() -> list[str]:

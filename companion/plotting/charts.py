@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from companion.plotting.paper import COLORS, DASHES, INK, STYLE, figure
@@ -47,14 +48,22 @@ def plot_curves(
             x, y = curve if isinstance(curve, tuple) else (np.arange(np.size(curve)), curve)
             style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
             ax.plot(np.asarray(x), np.asarray(y), label=name, **style)
+            if np.issubdtype(np.asarray(x).dtype, np.integer) and xscale == "linear":
+                ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         for name, place in (marks or {}).items():
             ax.axvline(place, color=INK, linewidth=1, linestyle=":")
             ax.annotate(
-                f" {name}", (place, 0.98), xycoords=("data", "axes fraction"), va="top", fontsize=9
+                name,
+                (place, 1.01),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=9,
             )
-        ax.set(title=title, xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        ax.set_title(title, pad=18 if marks else 6)
         if len(curves) > 1:
-            ax.legend()
+            _legend(ax, len(curves))
     return ax
 
 
@@ -118,12 +127,19 @@ def plot_landscape(
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
         ax.set(xlim=(np.min(x), np.max(x)), ylim=(np.min(y), np.max(y)))
         if paths:
-            ax.legend(loc="best")
+            _legend(ax, len(paths))
     return ax
 
 
+def _legend(ax: Axes, count: int) -> None:
+    """Put the legend below the axes, where it can hide nothing."""
+    below = -0.24 if ax.get_xlabel() else -0.12
+    columns = count if count <= 3 else 2
+    ax.legend(loc="upper left", bbox_to_anchor=(0, below), ncols=columns, borderaxespad=0)
+
+
 def plot_images(
-    images: ArrayLike, captions: Sequence[str], *, columns: int = 6, title: str = ""
+    images: ArrayLike, captions: Sequence[object], *, columns: int = 6, title: str = ""
 ) -> np.ndarray:
     """Draw small grey images in rows, each with a caption.
 
@@ -132,7 +148,7 @@ def plot_images(
     images
         Shape (N, H, W), larger is darker.
     captions
-        N texts.
+        N of them, shown as text.
     columns
         Images in a row.
     title
@@ -155,6 +171,6 @@ def plot_images(
             ax.set_axis_off()
         for ax, picture, caption in zip(axes, pictures, captions, strict=False):
             ax.imshow(picture, cmap="gray_r", interpolation="nearest")
-            ax.set_title(caption, fontsize=9, loc="center")
+            ax.set_title(str(caption), fontsize=9, loc="center")
         axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return axes

@@ -44,7 +44,9 @@ def plot_graph(
     places = _places(order)
     across, down = (np.array([place[i] for place in places.values()]) for i in (0, 1))
     if ax is None:
-        ax = figure(width=1.3 * (np.ptp(across) + 1), height=0.85 * (down.max() + 1))
+        wide = max(np.ptp(across) + 1, 4)  # a narrow graph leaves room for its title
+        ax = figure(width=1.3 * wide, height=0.85 * (down.max() + 1))
+        across = np.append(across, across.mean() + np.array([-0.5, 0.5]) * (wide - 1))
     with mpl.rc_context(STYLE):
         ax.set_axis_off()
         ax.set(xlim=(across.min() - 0.5, across.max() + 0.5), ylim=(down.max() + 0.45, -0.45))
@@ -62,7 +64,8 @@ def _draw_box(ax: Axes, tensor: HasGradient, name: str, x: float, y: float) -> N
     ax.add_patch(
         FancyBboxPatch((x - 0.4, y - 0.33), 0.8, 0.66, box, facecolor="none", edgecolor=INK)
     )
-    lines = [(" = ".join(part for part in (name, tensor.op) if part), INK, "bold")]
+    title = " = ".join(part for part in (name, tensor.op) if part)
+    lines = [(title or "constant", INK, "bold" if title else "normal")]
     lines.append((f"{float(np.squeeze(tensor.data)):.3g}", COLORS[0], "normal"))
     if tensor.grad is not None:
         lines.append((f"{float(np.squeeze(tensor.grad)):+.3g}", COLORS[1], "normal"))
@@ -74,12 +77,13 @@ def _draw_box(ax: Axes, tensor: HasGradient, name: str, x: float, y: float) -> N
 
 def _draw_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Draw an arrow from the lower edge of one box to the upper edge of another."""
-    bend = 0.0 if end[1] - start[1] <= 1 else 0.25 * np.sign(start[0] - end[0] or 1)
+    passing = end[1] - start[1] > 1  # it has to get round what lies between
+    side = float(np.sign(start[0] - end[0] or 1)) if passing else 0.0
     arrow = FancyArrowPatch(
         (start[0], start[1] + 0.33),
-        (end[0], end[1] - 0.33),
+        (end[0] + 0.3 * side, end[1] - 0.33),
         arrowstyle="-|>",
-        connectionstyle=f"arc3,rad={bend}",
+        connectionstyle=f"arc3,rad={-0.35 * side}",
         mutation_scale=9,
         shrinkA=0,
         shrinkB=0,

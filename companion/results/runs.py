@@ -11,7 +11,7 @@ from pathlib import Path
 from companion.results import record
 from companion.runtime import records
 
-__all__ = ["KINDS", "RUNS", "repeat_chapter", "run"]
+__all__ = ["KINDS", "run"]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 KINDS = {"real": "on real data", "full": "at full scale", "claims": "with five seeds"}
