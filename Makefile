@@ -24,7 +24,7 @@ $(VENV)/test $(VENV)/lab $(VENV)/bench: $(VENV)/%: $(VENV)/book
 
 book: $(VENV)/book  ## build the book from the committed notebooks
 	@rm -rf _build
-	@$(RUN) -m jupyter_book build . -n -W --keep-going --quiet
+	@OMP_NUM_THREADS=1 $(BIN)/jupyter-book build . -n -W --keep-going --quiet
 	@echo "Built. Open _build/html/index.html in a browser, or run: make read"
 
 read:  ## serve the built book at http://127.0.0.1:8000
