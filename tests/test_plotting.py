@@ -123,7 +123,7 @@ def test_boxes_of_a_graph_do_not_overlap():
     corners = np.array([(b.get_x(), b.get_y()) for b in boxes])
     apart = np.abs(corners[:, None] - corners[None])
     np.fill_diagonal(apart[..., 0], 9)
-    assert ((apart[..., 0] >= 0.8) | (apart[..., 1] >= 0.66)).all()
+    assert ((apart[..., 0] >= 0.9) | (apart[..., 1] >= 0.66)).all()
 
 
 def test_images_need_one_caption_each():

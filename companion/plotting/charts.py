@@ -48,8 +48,7 @@ def plot_curves(
             x, y = curve if isinstance(curve, tuple) else (np.arange(np.size(curve)), curve)
             style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
             ax.plot(np.asarray(x), np.asarray(y), label=name, **style)
-            if np.issubdtype(np.asarray(x).dtype, np.integer) and xscale == "linear":
-                ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            whole = np.issubdtype(np.asarray(x).dtype, np.integer)
         for name, place in (marks or {}).items():
             ax.axvline(place, color=INK, linewidth=1, linestyle=":")
             ax.annotate(
@@ -61,6 +60,8 @@ def plot_curves(
                 fontsize=9,
             )
         ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        if curves and whole and xscale == "linear":
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_title(title, pad=18 if marks else 6)
         if len(curves) > 1:
             _legend(ax, len(curves))

@@ -12,6 +12,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from companion.plotting.paper import COLORS, INK, STYLE, figure
 
+SIGNS = {"*": "\N{MULTIPLICATION SIGN}", "-": "\N{MINUS SIGN}", "**": "power", "neg": "negate"}
+
 
 class HasGradient(Protocol):
     """What ``plot_graph`` asks of a tensor: values, gradient, operation and inputs."""
@@ -45,7 +47,7 @@ def plot_graph(
     across, down = (np.array([place[i] for place in places.values()]) for i in (0, 1))
     if ax is None:
         wide = max(np.ptp(across) + 1, 4)  # a narrow graph leaves room for its title
-        ax = figure(width=1.3 * wide, height=0.85 * (down.max() + 1))
+        ax = figure(width=1.15 * wide, height=0.85 * (down.max() + 1))
         across = np.append(across, across.mean() + np.array([-0.5, 0.5]) * (wide - 1))
     with mpl.rc_context(STYLE):
         ax.set_axis_off()
@@ -62,9 +64,9 @@ def _draw_box(ax: Axes, tensor: HasGradient, name: str, x: float, y: float) -> N
     """Draw one tensor: its name, its value, and its gradient if it has one."""
     box = "round,pad=0,rounding_size=0.1"
     ax.add_patch(
-        FancyBboxPatch((x - 0.4, y - 0.33), 0.8, 0.66, box, facecolor="none", edgecolor=INK)
+        FancyBboxPatch((x - 0.45, y - 0.33), 0.9, 0.66, box, facecolor="none", edgecolor=INK)
     )
-    title = " = ".join(part for part in (name, tensor.op) if part)
+    title = " = ".join(part for part in (name, SIGNS.get(tensor.op, tensor.op)) if part)
     lines = [(title or "constant", INK, "bold" if title else "normal")]
     lines.append((f"{float(np.squeeze(tensor.data)):.3g}", COLORS[0], "normal"))
     if tensor.grad is not None:

@@ -47,7 +47,7 @@ STYLE: Any = {
 
 
 def figure(
-    rows: int = 1, columns: int = 1, *, height: float = 3.2, width: float = 6.0, **options: Any
+    rows: int = 1, columns: int = 1, *, height: float = 3.0, width: float = 5.4, **options: Any
 ) -> Any:
     """Return the axes of a new figure, one or an array of them.
 
@@ -56,7 +56,7 @@ def figure(
     rows, columns
         How many axes below and beside each other.
     height, width
-        Size of the whole figure in inches. 6 inches fill the page, and a phone.
+        Size of the whole figure in inches. The width fills a page, and is read on a phone.
     **options
         Passed on to ``Figure.subplots``, for example ``sharex=True``.
 
