@@ -89,6 +89,8 @@ def learner(book: Notebook) -> Notebook:
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.source = cut_solutions(cell.source)
+        if "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}  # as JupyterLab says it
     return book
 
 

@@ -145,6 +145,28 @@ def both(expression, dtype=np.float64):
     return ours, theirs, a, b
 
 
+ALONE = {
+    **{name: (lambda t, f=f: f(t)) for name, f in UNARY.items()},
+    **{name: (lambda t, f=f: f(t, t[:1])) for name, f in BINARY.items()},
+    **{how: (lambda t, how=how: reduced(t, how, -1, False)) for how in REDUCE},
+    "@": lambda t: t @ transposed(t, (1, 0)),
+    "reshape": lambda t: t.reshape(2, -1),
+    "transpose": lambda t: transposed(t, (1, 0)),
+    "index": lambda t: t[[0, 2, 2]],
+}
+
+
+@pytest.mark.parametrize("operation", ALONE.values(), ids=ALONE)
+def test_the_operation_alone_equals_torch(operation):
+    data = np.random.default_rng(1).normal(size=(4, 3))
+    x, u = Tensor(data, requires_grad=True), torch.tensor(data, requires_grad=True)
+    ours, theirs = operation(x), operation(u)
+    (ours * ours).sum().backward()
+    (theirs * theirs).sum().backward()
+    np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), atol=1e-12)
+    np.testing.assert_allclose(x.grad, u.grad.numpy(), atol=1e-12)
+
+
 @pytest.mark.parametrize("block", range(8))
 def test_values_and_gradients_of_random_expressions_equal_torch(block):
     for expression in EXPRESSIONS[block::8]:
