@@ -11,6 +11,7 @@ import argparse
 import ast
 import copy
 import hashlib
+import json
 import os
 import re
 import sys
@@ -26,12 +27,14 @@ import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from pybtex.database import parse_file
+from yaml import YAMLError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from companion.runtime import records, write_whole
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+MARKER = re.compile(r"\s*#+\s*(begin|end)\s+solution", re.I)
 INSTALL = """# On Colab this installs the course's package; elsewhere it is there already.
 import importlib.util
 
@@ -74,8 +77,11 @@ def stale(stem: str, root: Path = ROOT) -> list[str]:
     want = stamp(manuscript(stem, root).read_text(encoding="utf-8"))
     names = []
     for path in woven(stem, root).values():
-        found = path.exists() and nbformat.read(path, as_version=4).metadata.get("companion", {})
-        if not found or found.get("sha256") != want:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))["metadata"]["companion"]["sha256"]
+        except (OSError, ValueError, KeyError, TypeError):  # missing, or no notebook of ours
+            found = None
+        if found != want:
             names.append(path.relative_to(root).as_posix())
     return names
 
@@ -100,6 +106,8 @@ def cut_solutions(source: str) -> str:
     solution: list[str] = []
     inside, indent = False, ""
     for line in source.split("\n"):
+        if MARKER.match(line) and line.strip() not in (BEGIN, END):
+            raise ValueError(f"a marker is written {BEGIN} or {END}, got {line.strip()!r}")
         if line.strip() == BEGIN:
             if inside:
                 raise ValueError(f"a second {BEGIN} before {END}:\n{source}")
@@ -171,6 +179,8 @@ def lower(
     book = copy.deepcopy(book)
     prose = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
     labels = re.findall(r"(?ms)^\$\$ \((\S+)\)$", prose)
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"an equation label stands twice among {labels}")
     tags = {label: f"{chapter}.{i}" for i, label in enumerate(labels, start=1)}
     works = citations(root)
 
@@ -299,7 +309,7 @@ def main(root: Path = ROOT) -> int:
         for stem, parts in jobs.items():
             try:
                 texts = {kind: job.result() for kind, job in parts.items()}
-            except (CellExecutionError, ValueError) as fault:
+            except (CellExecutionError, LookupError, SyntaxError, ValueError, YAMLError) as fault:
                 print(f"{stem}: the notebooks stay as they were.\n{fault}", file=sys.stderr)
                 failed = True
                 continue

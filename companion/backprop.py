@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +41,8 @@ class Tensor:
     Attributes
     ----------
     data : ndarray
-        The values. A weight changes by new ones: ``w.data = w.data - rate * w.grad``.
+        The values. A weight changes by new ones: ``w.data = w.data - rate * w.grad``. Writing
+        into the array between the forward pass and ``backward`` is not noticed.
     grad : ndarray or None
         dL/d this, same shape and dtype as ``data``. A leaf adds up over calls of ``backward``
         until you set it to None. Tensors on the way keep theirs too, to be looked at.
@@ -70,8 +72,7 @@ class Tensor:
     __array_ufunc__ = None  # so that array * tensor asks the tensor
 
     def __init__(self, data: ArrayLike, *, requires_grad: bool = False) -> None:
-        if isinstance(data, Tensor):
-            raise TypeError("data must be numbers, got a Tensor: take its .data")
+        data = data.numpy() if isinstance(data, Tensor) else data
         values = np.array(data, dtype=float if type(data) is int else None)
         if values.dtype.kind not in "fiub":
             raise TypeError(f"data must be real numbers, got dtype {values.dtype}")
@@ -94,7 +95,7 @@ class Tensor:
 
     @data.setter
     def data(self, values: ArrayLike) -> None:
-        values = np.asarray(values, dtype=self._data.dtype)
+        values = np.array(Tensor(values)._data, dtype=self._data.dtype)
         if values.shape != self._data.shape:
             raise ValueError(f"data must keep shape {self._data.shape}, got {values.shape}")
         self._data = values
@@ -108,6 +109,15 @@ class Tensor:
     def numpy(self) -> Array:
         """Return the values as an array, not a copy."""
         return self._data
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise TypeError("numpy cannot read a Tensor: use its methods, or take its .data")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a Tensor is neither true nor false: compare its .data")
+
+    def __float__(self) -> float:
+        return self.item()
 
     def item(self) -> float:
         """Return the value of a tensor of size 1 as a Python number."""
@@ -134,12 +144,12 @@ class Tensor:
     def __truediv__(self, other: Operand) -> Tensor:
         other = _lift(other, self)
         a, b = self._data, other._data
-        return _combine("/", np.divide, self, other, lambda g: g / b, lambda g: -g * a / (b * b))
+        return _combine("/", np.divide, self, other, lambda g: g / b, lambda g: -g * (a / b) / b)
 
     def __pow__(self, other: Operand) -> Tensor:
         x = self._data
         if isinstance(other, int | float):  # a number as exponent: x², √x
-            n = other
+            n = float(other) if x.dtype.kind == "f" else other
             return _record("**", x**n, (self, lambda g: g * (n * x ** (n - 1) if n else 0 * x)))
         other = _lift(other, self)
         p = other._data
@@ -208,8 +218,9 @@ class Tensor:
 
     def sigmoid(self) -> Tensor:
         """Return 1 / (1 + exp(-x)) of each value, without overflow at either end."""
-        z = np.exp(-np.abs(self._data))
-        y = np.where(self._data >= 0, 1, z) / (1 + z)
+        x = self._data if self._data.dtype.kind == "f" else self._data.astype(float)
+        z = np.exp(-np.abs(x))
+        y = np.where(x >= 0, 1, z) / (1 + z)
         return _record("sigmoid", y, (self, lambda g: g * y * (1 - y)))
 
     # Many values to fewer.
@@ -247,13 +258,18 @@ class Tensor:
     def transpose(self, *axes: int) -> Tensor:
         """Return the values with their axes in this order, reversed if none is given."""
         x = self._data
-        order = [axis % x.ndim for axis in axes] or list(range(x.ndim))[::-1]
-        back = np.argsort(order)
-        return _record("transpose", x.transpose(order), (self, lambda g: g.transpose(back)))
+        y = x.transpose(axes or None)
+        back = np.argsort([axis % x.ndim for axis in axes or range(x.ndim)[::-1]])
+        return _record("transpose", y, (self, lambda g: g.transpose(back)))
+
+    @property
+    def T(self) -> Tensor:
+        """The values with their axes reversed."""
+        return self.transpose()
 
     def __getitem__(self, index: Any) -> Tensor:
         x = self._data
-        index = index._data if isinstance(index, Tensor) else index
+        index = index._data if isinstance(index, Tensor) else copy.deepcopy(index)
 
         def scatter(g: Array) -> Any:
             out = np.zeros_like(x)
@@ -283,7 +299,7 @@ class Tensor:
             raise ValueError("backward() needs a tensor computed from one with requires_grad=True")
         if grad is None and self._data.size != 1:
             raise ValueError(f"backward() from shape {self.shape} needs grad of the same shape")
-        grad = np.ones_like(self._data) if grad is None else np.asarray(grad)
+        grad = np.ones_like(self._data) if grad is None else Tensor(grad)._data
         if grad.shape != self.shape:
             raise ValueError(f"grad must have shape {self.shape}, got {grad.shape}")
         walk = _latest_first(self)
@@ -298,13 +314,15 @@ class Tensor:
     def _receive(self, g: Array) -> None:
         """Add what one path brings, summed where broadcasting had repeated this tensor."""
         x = self._data
+        if x.dtype.kind != "f":
+            raise TypeError(f"a gradient needs floating-point data, got dtype {x.dtype}")
         if g.shape != x.shape:
             g = g.sum(axis=tuple(range(g.ndim - x.ndim)))
             g = g.sum(axis=tuple(i for i, size in enumerate(x.shape) if size == 1), keepdims=True)
         if self.grad is not None:
             g = self.grad + g
         # A leaf owns its gradient, a tensor on the way may share it.
-        self.grad = g.astype(x.dtype, copy=not self.inputs)
+        self.grad = np.array(g, dtype=x.dtype, copy=None if self.inputs else True)
 
 
 Operand = Tensor | ArrayLike
@@ -322,7 +340,9 @@ def _lift(value: Operand, like: Tensor) -> Tensor:
 def _record(op: str, values: Any, *ties: tuple[Tensor, Rule]) -> Tensor:
     """Make the tensor that an operation gives, tied to its inputs by their chain rules."""
     out = Tensor.__new__(Tensor)
-    out._data, out._version, out._order = np.asarray(values), 0, next(_clock)
+    own = isinstance(values, np.ndarray) and values.base is None
+    out._data = values if own else np.array(values)  # never a view of an input
+    out._version, out._order = 0, next(_clock)
     out.grad, out.op, out.inputs, out._rules = None, op, (), ()
     out.requires_grad = False
     for tensor, _ in ties:

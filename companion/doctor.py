@@ -83,10 +83,15 @@ def examine() -> Report:
 
 def _examine_home(report: Report) -> None:
     """Say where progress is kept, and whether it can be."""
-    place = home()
-    report.lines.append(f"progress in   {place}")
-    parent = next(p for p in (place, *place.parents) if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    try:
+        place = home()
+        report.lines.append(f"progress in   {place}")
+        parent = next(p for p in (place, *place.parents) if p.exists())
+        writable = parent.is_dir() and os.access(parent, os.W_OK)
+    except (OSError, RuntimeError) as fault:
+        report.faults.append(f"{fault}: name another folder in COMPANION_HOME")
+        return
+    if not writable:
         report.faults.append(
             f"{parent} cannot be written to: name another folder in COMPANION_HOME"
         )

@@ -49,7 +49,7 @@ def expect(name: str, value: float, low: float, high: float) -> None:
     Raises
     ------
     ValueError
-        If the band is empty, or ``value`` is not finite.
+        If the band is empty or open, ``value`` is not finite, or the name cannot be quoted.
     AssertionError
         If ``value`` lies outside the band. Runs at full scale or with other seeds, for which the
         band is not made, only print and record.
@@ -59,8 +59,10 @@ def expect(name: str, value: float, low: float, high: float) -> None:
     >>> expect("accuracy", 0.912, 0.90, 0.95)
     accuracy: 0.912 (expected 0.9 to 0.95)
     """
-    if not low < high:
-        raise ValueError(f"{name}: the band must have low < high, got {low} to {high}")
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"{name}: the band must have finite low < high, got {low} to {high}")
+    if set(name) & set(":`\n"):
+        raise ValueError(f"a name that prose can quote has no colon or backtick, got {name!r}")
     value = float(value)
     if not np.isfinite(value):
         raise ValueError(f"{name}: expected a finite number, got {value}")
@@ -77,17 +79,19 @@ def quote(**numbers: float) -> None:
     Parameters
     ----------
     **numbers
-        Numbers that come out the same on every machine, to six digits.
+        Numbers that come out the same on every machine. Whole ones are kept exactly, others to
+        six digits.
 
     Raises
     ------
     ValueError
         If a number is not finite.
     """
-    for name, value in numbers.items():
+    for name, number in numbers.items():
+        value = float(number)
         if not np.isfinite(value):
             raise ValueError(f"{name}: expected a finite number, got {value}")
-        _record(name, f"= {float(value):.6g}")
+        _record(name, f"= {value:.0f}" if value.is_integer() else f"= {value:.6g}")
 
 
 def _record(name: str, text: str) -> None:
@@ -149,9 +153,12 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
     """
     import torch
 
-    if operator.index(seed) < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more, got {seed!r}")
-    seed += int(os.environ.get("COMPANION_SEED", "0"))
+    shift = os.environ.get("COMPANION_SEED", "0")
+    if operator.index(seed) < 0 or not shift.isdecimal():
+        raise ValueError(
+            f"seed and COMPANION_SEED must be whole numbers, 0 or more, got {seed!r} and {shift!r}"
+        )
+    seed = operator.index(seed) + int(shift)
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():

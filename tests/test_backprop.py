@@ -355,6 +355,64 @@ def test_indexing_with_a_tensor_of_integers_picks_rows():
     np.testing.assert_array_equal(table.grad, [[1, 1, 1], [0, 0, 0], [2, 2, 2]])
 
 
+def test_an_index_that_changes_later_does_no_harm():
+    x, rows = Tensor(np.eye(3), requires_grad=True), np.array([0, 1])
+    picked = x[rows].sum()
+    rows[:] = 2
+    picked.backward()
+    np.testing.assert_array_equal(x.grad.sum(axis=1), [3, 3, 0])
+
+
+def test_a_view_of_a_tensor_does_not_share_its_numbers():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    for view in (x[:1], x.reshape(2, 1), x.T):
+        view.data -= 100
+    np.testing.assert_array_equal(x.data, [1.0, 2.0])
+
+
+def test_new_data_are_copied():
+    w, values = Tensor([1.0, 2.0]), np.array([3.0, 4.0])
+    w.data = values
+    values[:] = 0
+    np.testing.assert_array_equal(w.data, [3.0, 4.0])
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float16, 300.0), (np.float32, 1e25)])
+def test_the_gradient_of_a_quotient_neither_overflows_nor_vanishes(dtype, size):
+    a, b = dtype([1.5 * size]), dtype([size])
+    y = Tensor(b, requires_grad=True)
+    (Tensor(a) / y).sum().backward()
+    assert y.grad[0] == pytest.approx(-1.5 / size, rel=0.01)
+
+
+def test_a_gradient_is_an_array_for_a_single_number_too():
+    w = Tensor(0.5, requires_grad=True)
+    (w * 2.0).backward()
+    assert isinstance(w.grad, np.ndarray)
+
+
+def test_sigmoid_of_integers_is_that_of_the_numbers():
+    values = Tensor(np.array([1, 2, 255], dtype=np.uint8)).sigmoid().numpy()
+    np.testing.assert_allclose(values, 1 / (1 + np.exp([-1.0, -2.0, -255.0])))
+
+
+@pytest.mark.parametrize("function", [np.argmax, np.sum, np.array, np.exp])
+def test_numpys_functions_refuse_a_tensor_instead_of_guessing(function):
+    with pytest.raises(TypeError):
+        function(Tensor([1.0, 2.0]))
+
+
+def test_a_tensor_is_neither_true_nor_false():
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(Tensor(0.0))
+
+
+@pytest.mark.parametrize("axes", [(2, 1), (0,), (0, 0)])
+def test_axes_that_are_not_there_are_refused(axes):
+    with pytest.raises(ValueError, match="ax"):
+        Tensor(np.ones((2, 3))).transpose(*axes)
+
+
 def test_nan_comes_out_as_nan_not_as_an_error():
     x = Tensor([np.nan, 1.0], requires_grad=True)
     (x * x).sum().backward()
@@ -394,6 +452,13 @@ def test_a_seed_of_the_wrong_shape_is_named():
 def test_integers_cannot_ask_for_a_gradient(data):
     with pytest.raises(TypeError, match="needs floating-point data, got dtype"):
         Tensor(data, requires_grad=True)
+
+
+def test_integers_made_to_ask_for_a_gradient_later_are_refused():
+    t = Tensor(np.array([1, 2]))
+    t.requires_grad = True
+    with pytest.raises(TypeError, match="needs floating-point data"):
+        (t * 0.5).sum().backward()
 
 
 @pytest.mark.parametrize("data", ["word", None, [1j], [[1.0], [2.0, 3.0]]])

@@ -50,6 +50,11 @@ def test_a_home_that_is_a_file_is_a_fault(monkeypatch, tmp_path):
     assert any("COMPANION_HOME" in fault for fault in doctor.examine().faults)
 
 
+def test_a_home_that_cannot_be_found_is_a_fault_not_a_crash(monkeypatch):
+    monkeypatch.setenv("COMPANION_HOME", "~nobody-by-this-name/x")
+    assert any("COMPANION_HOME" in fault for fault in doctor.examine().faults)
+
+
 def run(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["companion", *words])
     return __main__.main()

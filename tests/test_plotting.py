@@ -126,6 +126,36 @@ def test_boxes_of_a_graph_do_not_overlap():
     assert ((apart[..., 0] >= 0.9) | (apart[..., 1] >= 0.66)).all()
 
 
+def test_a_second_look_at_the_same_axes_is_the_same_bytes():
+    ax = lines()
+    assert plotting.svg(ax, alt=ALT) == plotting.svg(ax, alt=ALT)
+
+
+def test_dollars_and_underscores_in_names_are_no_formulas():
+    ax = plotting.plot_curves({"_a $5": [1, 2], "b_c $\\frac$": [2, 1]}, title="$5 to $6")
+    text = plotting.svg(ax, alt=ALT)
+    assert "$5 to $6" in text
+    assert len(ax.get_legend().get_texts()) == 2
+
+
+def test_curves_may_be_tensors():
+    import torch
+
+    ax = plotting.plot_curves({"a": torch.tensor([1.0, 2.0]), "b": Tensor([2.0, 1.0])})
+    assert [len(line.get_ydata()) for line in ax.lines] == [2, 2]
+
+
+@pytest.mark.parametrize("height", [np.full((2, 2), np.nan), np.ones((2, 2))])
+def test_a_landscape_without_any_height_is_refused(height):
+    with pytest.raises(ValueError, match="two different finite numbers"):
+        plotting.plot_landscape([0, 1], [0, 1], height)
+
+
+def test_a_graph_of_vectors_is_refused():
+    with pytest.raises(ValueError, match=r"one value, got shape \(2,\)"):
+        plotting.plot_graph(Tensor([1.0, 2.0]), {})
+
+
 def test_images_need_one_caption_each():
     with pytest.raises(ValueError, match="2 captions, got"):
         plotting.plot_images(np.zeros((3, 8, 8)), ["a", "b"])

@@ -53,6 +53,19 @@ def test_companion_seed_shifts_every_seed(monkeypatch):
         assert rng.random() == want
 
 
+def test_seeds_may_come_from_numpy():
+    with runtime.seeded(3) as rng:
+        want = rng.random()
+    with runtime.seeded(np.int64(3)) as rng:
+        assert rng.random() == want
+
+
+def test_a_seed_shift_that_is_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("COMPANION_SEED", "x")
+    with pytest.raises(ValueError, match="COMPANION_SEED must be whole"), runtime.seeded(0):
+        pass
+
+
 @pytest.mark.parametrize("seed", [-1, 1.5, "0"])
 def test_seeds_must_be_whole_numbers_from_zero(seed):
     with pytest.raises((TypeError, ValueError)), runtime.seeded(seed):
@@ -87,6 +100,17 @@ def test_expect_refuses_an_empty_band():
         runtime.expect("loss", 1, 2, 1)
 
 
+@pytest.mark.parametrize("high", [float("inf"), float("nan")])
+def test_expect_refuses_a_band_that_is_open(high):
+    with pytest.raises(ValueError, match="finite low < high"):
+        runtime.expect("loss", 1, 0, high)
+
+
+def test_expect_refuses_a_name_that_prose_cannot_quote():
+    with pytest.raises(ValueError, match="no colon"):
+        runtime.expect("loss: new", 1, 0, 2)
+
+
 def test_quote_refuses_what_is_not_finite():
     with pytest.raises(ValueError, match="finite"):
         runtime.quote(loss=float("nan"))
@@ -111,6 +135,16 @@ def test_records_finds_what_expect_and_quote_left():
 def test_records_refuses_two_numbers_of_one_name():
     with pytest.raises(ValueError, match=r"two numbers .* named 'a'"):
         runtime.records([record("a", "1"), record("a", "2")])
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(109482240, "= 109482240"), (1 / 3, "= 0.333333"), (np.float32(2), "= 2")]
+)
+def test_quote_keeps_whole_numbers_exactly(monkeypatch, number, text):
+    left = {}
+    monkeypatch.setattr(runtime, "_record", left.__setitem__)
+    runtime.quote(count=number)
+    assert left == {"count": text}
 
 
 def test_device_is_the_processor_unless_asked(monkeypatch):

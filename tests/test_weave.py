@@ -141,6 +141,21 @@ def test_a_failing_cell_leaves_the_old_notebooks_as_they_were(root, monkeypatch,
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "<<<<<<< HEAD\n{}", '{"metadata": {"companion": 1}}']
+)
+def test_a_broken_notebook_is_stale(root, text):
+    for path in weave.woven("01_sum", root).values():
+        path.write_text(text)
+    assert len(weave.stale("01_sum", root)) == 2
+
+
+def test_a_label_that_stands_twice_is_named(root):
+    text = "# Title\n\n$$\na\n$$ (one)\n\n$$\nb\n$$ (one)\n"
+    with pytest.raises(ValueError, match="label stands twice"):
+        weave.lower(jupytext.reads(text, fmt="md:myst"), {}, 1, root)
+
+
 def test_check_names_what_is_stale_and_weaves_nothing(root, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["weave.py", "--check"])
     assert weave.main(root) == 1
@@ -169,6 +184,8 @@ def test_a_solution_outside_a_function_becomes_an_open_name(source, stub):
         ("a = 1\n### END SOLUTION", "without ### BEGIN"),
         ("### BEGIN SOLUTION\n### BEGIN SOLUTION", "second ### BEGIN"),
         ("### BEGIN SOLUTION\nprint(1)\n### END SOLUTION", "must assign a name"),
+        ("###BEGIN SOLUTION\nx = 42\n###END SOLUTION", "a marker is written ### BEGIN"),
+        ("# begin solution\nx = 42\n# end solution", "a marker is written ### BEGIN"),
     ],
 )
 def test_markers_that_do_not_fit_are_named(source, fault):

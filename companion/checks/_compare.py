@@ -45,6 +45,7 @@ def numbers(value: Any, *, what: str = "the result") -> NDArray[np.float64]:
         A copy.
     """
     refuse_if(value is ..., f"{_start(what)} is still `...`.")
+    refuse_if(value is None, f"{_start(what)} is None.")
     try:
         array = _array(value)
         if array.dtype.kind == "c" and not array.imag.any():

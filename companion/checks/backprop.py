@@ -38,6 +38,10 @@ def softplus_backward(answer: Answer) -> None:
         "This is the slope of tanh. Softplus is log(1 + e^x).": upstream * (1 - np.tanh(x) ** 2),
         "One derivative too many: the slope of the slope.": upstream * slope * (1 - slope),
         "You multiply by softplus itself. The chain rule wants its slope.": upstream * softplus,
+        "This is softplus, the value. Asked for is how the loss answers to x.": softplus,
+        "The slope of the logarithm alone, or e^x for e^-x: is the inner e^x in it?": upstream
+        * (1 - slope),
+        "The slope of e^x alone: the logarithm around it has one too.": upstream * np.exp(x),
     }
     compare(answer(x, upstream), upstream * slope, slips=slips)
     far = np.array([-1000.0, 0.0, 1000.0])
@@ -67,6 +71,12 @@ def used_twice(answer: Answer) -> None:
             "You multiply the two paths. Along a path you multiply, paths you add.": last * first,
             "The slope of the outer tanh is missing.": h + w * inner,
             "The slope of the inner tanh is missing.": outer * (h + w * x1),
+            "The slopes of both tanh are missing.": h + w * x1,
+            "The inner path lacks x1, the number that w multiplies there.": outer
+            * (h + w * (1 - h**2)),
+            "The inner path lacks w, through which h reaches y.": last + outer * inner,
+            "The slope of the outer tanh belongs to both paths.": last + w * inner,
+            "This is w itself, not how y answers to it.": w,
         }
         compare(answer(w, x1, x2), last + first, slips=slips)
 
@@ -115,20 +125,22 @@ def sum_to_shape(answer: Answer) -> None:
 )
 def numerical_gradient(answer: Answer) -> None:
     """A gradient by nudging."""
-    bend = np.diag([3.0, 2.0, 4.0, 5.0])  # f'' along each coordinate
+    bend = np.diag([3.0, 2.0, 4.0, 5.0])  # f'' along each coordinate, at zero
     bend[0, 1] = bend[1, 0] = bend[2, 3] = bend[3, 2] = 1.5
     x = np.array([[0.2, -1.0], [0.7, 1.5]])
 
     def f(point: Any) -> float:
-        """Bend a parabola over four coordinates: central differences are exact for it."""
+        """Bend a parabola and a cubic over four coordinates."""
         point = np.asarray(point, dtype=float)
         if point.shape != x.shape:
             raise ValueError(f"f wants an array of shape {x.shape}, got {point.shape}")
-        return float(point.ravel() @ bend @ point.ravel() / 2)
+        flat = point.ravel()
+        return float(flat @ bend @ flat / 2 + (flat**3).sum())
 
-    want = (bend @ x.ravel()).reshape(x.shape)
+    slope = (bend @ x.ravel()).reshape(x.shape) + 3 * x**2
     for step in (0.1, 0.01):
-        one_sided = step / 2 * np.diag(bend).reshape(x.shape)
+        want = slope + step**2  # what central differences with this step give for a cubic
+        one_sided = step / 2 * np.diag(bend).reshape(x.shape) + 3 * step * x
         got = numbers(answer(f, x, step=step))
         together = "You move all entries of x at once. A gradient asks for one at a time."
         refuse_if(got.ndim == 0, together)
@@ -136,9 +148,20 @@ def numerical_gradient(answer: Answer) -> None:
             "You look to one side only; take f on both sides of x.": want + one_sided,
             "You look to one side only, the lower one; take both.": want - one_sided,
             "The two points are further apart than one `step`.": 2 * want,
+            "Only one of the two points is moved, or both are one array: work on copies.": (
+                want + one_sided
+            )
+            / 2,
+            "You nudge, but not by `step`.": slope + 1e-10,
             together: np.full(x.shape, want.sum()),
         }
         compare(got, want, slips=slips)
+    line = np.array([1.0, -2.0, 3.0])
+    compare(
+        answer(lambda point: float(np.dot(line, point)), np.zeros(3)),
+        line,
+        what="the result for an x of shape (3,)",
+    )
 
 
 @exercise(
@@ -159,20 +182,24 @@ def descend(answer: Answer) -> None:
     def loss(w: Any) -> Any:
         return ((w - target) * (w - target) * scale).sum()
 
-    def walk(steps: int, *, keep: float = 0.0, sign: float = -1.0) -> Array:
+    def walk(steps: int, *, keep: float = 0.0, factor: float = -rate) -> Array:
         """Take the steps in plain numpy; ``keep`` is how much of the last gradient stays."""
         w, gradient = start.copy(), np.zeros(3)
         for _ in range(steps):
             gradient = keep * gradient + 2 * scale * (w - target)
-            w = w + sign * rate * gradient
+            w = w + factor * gradient
         return w
 
     slips = {
-        "You walk uphill: the gradient points to where the loss grows.": walk(steps, sign=1.0),
+        "You walk uphill: the gradient points to where the loss grows.": walk(steps, factor=rate),
         "Old gradients are still there: they add up until they are reset.": walk(steps, keep=1),
         "You never move: this is the start.": start,
         "You take one step too few.": walk(steps - 1),
         "You take one step too many.": walk(steps + 1),
+        "You take a single step: is `return` inside the loop?": walk(1),
+        "The learning rate is not in your step.": walk(steps, factor=-1.0),
+        "The gradient is taken once, at the start. It is another at every place.": start
+        - steps * rate * 2 * scale * (start - target),
     }
     compare(answer(start, loss, rate=rate, steps=steps), walk(steps), slips=slips)
     compare(
@@ -210,11 +237,19 @@ def softmax_cross_entropy_gradient(answer: Answer) -> None:
         "Nothing is subtracted at the labels, and the mean is missing.": probability,
         "You start from the logits themselves, not from probabilities.": (logits - chosen) / 4,
         "Your softmax runs down the columns. Each row is one distribution.": downwards,
+        "Your softmax runs over all entries at once. Each row is one distribution.": (
+            odds / odds.sum() - chosen
+        )
+        / 4,
+        "You subtract 1 in whole columns. `p[np.arange(N), labels]` picks one entry in each row.": (
+            probability - np.isin(np.arange(3), labels)
+        )
+        / 4,
     }
     compare(answer(logits, labels), (probability - chosen) / 4, slips=slips)
     compare(
-        answer(np.array([[1000.0, 0.0], [0.0, -1000.0]]), np.array([1, 0])),
-        np.array([[0.5, -0.5], [0, 0]]),
+        answer(np.array([[1000.0, 999.0], [-1000.0, -1001.0]]), np.array([1, 0])),
+        np.array([[1, -1], [-1, 1]]) / (1 + np.exp([[-1.0], [1.0]])) / 2,
         what="the result with logits of 1000",
     )
 
@@ -232,7 +267,7 @@ def softmax_cross_entropy_gradient(answer: Answer) -> None:
 )
 def largest_rate(answer: Answer) -> None:
     """The largest stable learning rate."""
-    three = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.3], [0.5, 0.3, 1.0]])
+    three = np.diag([1.0, 3.0, 2.0]) + 0.25  # an eigenvalue solver need not put the largest first
     two = np.array([[4.0, -1.5], [-1.5, 2.0]])
     for hessian in (three, two):
         curvature = np.linalg.eigvalsh(hessian)
@@ -242,6 +277,11 @@ def largest_rate(answer: Answer) -> None:
             "You ask the flattest direction. The steepest one breaks first.": 2 / curvature[0],
             "The trace adds up all curvatures. One of them decides.": 2 / np.trace(hessian),
             "The diagonal holds no curvatures unless H is diagonal.": 2 / hessian.max(),
+            "Upside down: the steeper, the smaller the rate must be.": curvature[-1] / 2,
+            "This is the fastest rate. Asked for is the largest that still converges.": 2
+            / (curvature[0] + curvature[-1]),
+            "This curvature is not the largest: the eigenvalues may come in any order.": 2
+            / curvature[1],
         }
         compare(answer(hessian), 2 / curvature[-1], slips=slips)
 
@@ -270,7 +310,10 @@ def backward_by_hand(answer: Answer) -> None:
     h = np.tanh(z)
     dyhat = 2 * (h @ W2 + b2 - y) / y.size  # (N, K)
     dh = dyhat @ W2.T
-    dz = dh * (1 - h**2)
+
+    def first_layer(slope: Array) -> dict[str, Array]:
+        """Give the gradients of the first layer, if this is the slope of its bend."""
+        return {"dW1": x.T @ (dh * slope), "db1": (dh * slope).sum(0)}
 
     result = answer(x, y, W1, b1, W2, b2)
     dW1, db1, dW2, db2 = answer.parts(result, "dW1", "db1", "dW2", "db2")
@@ -287,13 +330,14 @@ def backward_by_hand(answer: Answer) -> None:
     compare(dW2, want, what="dW2", slips=slips)
     mean = "`{}` is averaged over the batch. The mean is in the loss already, so the rows add up."
     compare(db2, dyhat.sum(0), what="db2", slips={mean.format("db2"): dyhat.mean(0)})
-    for name, got, want, flat, wrong in (
-        ("dW1", dW1, x.T @ dz, x.T @ dh, x.T @ (dh * (1 - z**2))),
-        ("db1", db1, dz.sum(0), dh.sum(0), (dh * (1 - z**2)).sum(0)),
-    ):
+    right, flat, late, sigmoid = map(
+        first_layer, (1 - h**2, np.ones_like(h), 1 - z**2, h * (1 - h))
+    )
+    for name, got in (("dW1", dW1), ("db1", db1)):
         slips = {
-            f"`{name}` lacks the slope of tanh.": flat,
-            f"`{name}`: the slope of tanh is 1 - h**2, h after the tanh.": wrong,
-            mean.format(name): want / N,
+            f"`{name}` lacks the slope of tanh.": flat[name],
+            f"`{name}`: the slope of tanh is 1 - h**2, h after the tanh.": late[name],
+            f"`{name}`: h * (1 - h) is the slope of the sigmoid.": sigmoid[name],
+            mean.format(name): right[name] / N,
         }
-        compare(got, want, what=name, slips=slips)
+        compare(got, right[name], what=name, slips=slips)

@@ -85,7 +85,9 @@ class Answer:
         if result is ...:
             raise _NotAttempted
         refuse_if(
-            result is None, f"Your `{self._name}` returned None: does every path end in `return`?"
+            result is None,
+            f"Your `{self._name}` returned None: does every path end in `return`, "
+            "and of something that has a value? (`backward()` has none.)",
         )
         return result
 
@@ -256,7 +258,14 @@ def exercise(
 
 def _account(fault: BaseException) -> str:
     """Say what stopped an answer, and in which line of the learner's own code."""
-    said = textwrap.shorten(str(fault), 160, placeholder=" ...")
+    try:
+        said = textwrap.shorten(str(fault), 160, placeholder=" ...")
+    except FAULTS:  # an exception that cannot even be printed
+        said = ""
+    if "does not support ufuncs" in said:
+        said = "numpy's functions do not take a Tensor; its own methods do, as in x.tanh()"
+    if "went through this graph before" in said:
+        said += "; a weight moves by w.data = ..., not by w = ..."
     text = f"{type(fault).__name__}: {said}" if said else type(fault).__name__
     frames = list(traceback.walk_tb(fault.__traceback__))[1:]  # the first frame is ours
     if not frames:
@@ -269,5 +278,5 @@ def _account(fault: BaseException) -> str:
         where = f"in its line {line - main.co_firstlineno + 1}"
     else:
         where = f"in line {line - code.co_firstlineno + 1} of `{code.co_name}`"
-    source = linecache.getline(code.co_filename, line).strip()
+    source = textwrap.shorten(linecache.getline(code.co_filename, line), 100, placeholder=" ...")
     return f"{text}, {where}: `{source}`" if source else f"{text}, {where}."

@@ -76,7 +76,7 @@ def _path() -> Path:
 def _read(path: Path) -> dict[str, str]:
     """Read the file; a missing one is an empty one."""
     try:
-        dates = json.loads(path.read_text(encoding="utf-8"))
+        dates = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     if not isinstance(dates, dict) or not all(isinstance(date, str) for date in dates.values()):

@@ -45,24 +45,27 @@ def plot_curves(
     ax = figure() if ax is None else ax
     with mpl.rc_context(STYLE):
         for i, (name, curve) in enumerate(curves.items()):
-            x, y = curve if isinstance(curve, tuple) else (np.arange(np.size(curve)), curve)
+            parts = curve if isinstance(curve, tuple) else (curve,)
+            y = _numbers(parts[-1])
+            x = _numbers(parts[0]) if len(parts) == 2 else np.arange(y.size)
+            label = _plain(name) if len(curves) > 1 else None
             style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
-            ax.plot(np.asarray(x), np.asarray(y), label=name, **style)
-            whole = np.issubdtype(np.asarray(x).dtype, np.integer)
+            ax.plot(x, y, label=label, **style)
+            whole = np.issubdtype(x.dtype, np.integer)
         for name, place in (marks or {}).items():
             ax.axvline(place, color=INK, linewidth=1, linestyle=":")
             ax.annotate(
-                name,
+                _plain(name),
                 (place, 1.01),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 va="bottom",
                 fontsize=9,
             )
-        ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), xscale=xscale, yscale=yscale)
         if curves and whole and xscale == "linear":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set_title(title, pad=18 if marks else 6)
+        ax.set_title(_plain(title), pad=18 if marks else 6)
         if len(curves) > 1:
             _legend(ax, len(curves))
     return ax
@@ -105,8 +108,10 @@ def plot_landscape(
     ax = figure(height=4.2) if ax is None else ax
     with mpl.rc_context(STYLE):
         ax.grid(visible=False)
-        z = np.asarray(height)
-        lines = np.quantile(z, np.linspace(0.005, 0.97, levels))
+        z = _numbers(height)
+        if not np.isfinite(z).any() or np.nanmin(z) == np.nanmax(z):
+            raise ValueError("height must hold at least two different finite numbers")
+        lines = np.quantile(z[np.isfinite(z)], np.linspace(0.005, 0.97, levels))
         ax.contour(
             x,
             y,
@@ -118,18 +123,31 @@ def plot_landscape(
             alpha=0.4,
         )
         for i, (name, path) in enumerate((paths or {}).items()):
-            steps = np.asarray(path)
+            steps = _numbers(path)
             style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
-            ax.plot(steps[:, 0], steps[:, 1], label=name, **style)
+            ax.plot(steps[:, 0], steps[:, 1], label=_plain(name), **style)
             ax.plot(*steps[0], "o", color=style["color"], markersize=6)
         for name, (a, b) in (points or {}).items():
             ax.plot(a, b, "*", color=INK, markersize=11)
-            ax.annotate(name, (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
-        ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+            ax.annotate(_plain(name), (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
+        ax.set(title=_plain(title), xlabel=_plain(xlabel), ylabel=_plain(ylabel))
         ax.set(xlim=(np.min(x), np.max(x)), ylim=(np.min(y), np.max(y)))
         if paths:
             _legend(ax, len(paths))
     return ax
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """Read an array, a list, or a tensor of any library."""
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    return np.asarray(values.numpy() if hasattr(values, "numpy") else values)
+
+
+def _plain(text: str) -> str:
+    """Keep a text from being read as a formula, or its curve from being left out."""
+    return text.replace("$", r"\$").replace(
+        "_", "\N{ZERO WIDTH SPACE}_", 1 if text[:1] == "_" else 0
+    )
 
 
 def _legend(ax: Axes, count: int) -> None:
@@ -172,6 +190,6 @@ def plot_images(
             ax.set_axis_off()
         for ax, picture, caption in zip(axes, pictures, captions, strict=False):
             ax.imshow(picture, cmap="gray_r", interpolation="nearest")
-            ax.set_title(str(caption), fontsize=9, loc="center")
+            ax.set_title(_plain(str(caption)), fontsize=9, loc="center")
         axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return axes

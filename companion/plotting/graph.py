@@ -68,6 +68,8 @@ def _draw_box(ax: Axes, tensor: HasGradient, name: str, x: float, y: float) -> N
     )
     title = " = ".join(part for part in (name, SIGNS.get(tensor.op, tensor.op)) if part)
     lines = [(title or "constant", INK, "bold" if title else "normal")]
+    if np.size(tensor.data) != 1:
+        raise ValueError(f"each tensor must hold one value, got shape {np.shape(tensor.data)}")
     lines.append((f"{float(np.squeeze(tensor.data)):.3g}", COLORS[0], "normal"))
     if tensor.grad is not None:
         lines.append((f"{float(np.squeeze(tensor.grad)):+.3g}", COLORS[1], "normal"))

@@ -108,6 +108,8 @@ def svg(drawn: Axes | Figure | np.ndarray, *, alt: str) -> str:
     axes = drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn
     page: Any = axes if isinstance(axes, Figure) else axes.figure
     with mpl.rc_context(STYLE), io.StringIO() as file:
+        page.draw_without_rendering()  # lays it out once; a second call changes nothing
+        page.set_layout_engine("none")
         page.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         text = file.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")

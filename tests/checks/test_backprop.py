@@ -547,6 +547,167 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+# Slips that came up when the exercises were tried with many wrong answers.
+
+
+@wrong("softplus_backward", "slope of the logarithm alone")
+def sign_of_the_exponent(x, upstream):
+    return upstream / (1 + np.exp(x))
+
+
+@wrong("softplus_backward", "slope of e^x alone")
+def outer_slope_forgotten(x, upstream):
+    return upstream * np.exp(x)
+
+
+@wrong("softplus_backward", "the value")
+def value_for_gradient(x, upstream):
+    return np.log1p(np.exp(x))
+
+
+@wrong("used_twice", "both tanh")
+def no_slope_at_all(w, x1, x2):
+    return np.tanh(w * x1) + w * x1
+
+
+@wrong("used_twice", "lacks x1")
+def without_x1(w, x1, x2):
+    h = np.tanh(w * x1)
+    return (1 - np.tanh(w * h + x2) ** 2) * (h + w * (1 - h**2))
+
+
+@wrong("used_twice", "lacks w")
+def without_w(w, x1, x2):
+    h = np.tanh(w * x1)
+    return (1 - np.tanh(w * h + x2) ** 2) * (h + (1 - h**2) * x1)
+
+
+@wrong("used_twice", "belongs to both paths")
+def outer_slope_on_one_path(w, x1, x2):
+    h = np.tanh(w * x1)
+    return (1 - np.tanh(w * h + x2) ** 2) * h + w * (1 - h**2) * x1
+
+
+@wrong("used_twice", "w itself")
+def the_weight_for_its_gradient(w, x1, x2):
+    return Tensor(w, requires_grad=True)
+
+
+@wrong("used_twice", "methods")
+def numpy_function_on_a_tensor(w, x1, x2):
+    return np.tanh(Tensor(w, requires_grad=True) * x1)
+
+
+@wrong("numerical_gradient", "one array")
+def up_and_down_are_one_array(f, x, *, step=1e-5):
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        up = x.copy()
+        up[i] += step
+        gradient[i] = (f(up) - f(x)) / (2 * step)
+    return gradient
+
+
+@wrong("numerical_gradient", "not by `step`")
+def a_step_of_its_own(f, x, *, step=1e-5):
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        nudge = np.zeros_like(x)
+        nudge[i] = 1e-5
+        gradient[i] = (f(x + nudge) - f(x - nudge)) / 2e-5
+    return gradient
+
+
+@wrong("numerical_gradient", "stopped with")
+def two_by_two_only(f, x, *, step=1e-5):
+    gradient = np.zeros_like(x)
+    for i in range(2):
+        for j in range(2):
+            nudge = np.zeros_like(x)
+            nudge[i, j] = step
+            gradient[i, j] = (f(x + nudge) - f(x - nudge)) / (2 * step)
+    return gradient
+
+
+@wrong("descend", "inside the loop")
+def return_inside_the_loop(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    for _ in range(steps):
+        loss(w).backward()
+        w.data = w.data - rate * w.grad
+        return w.data
+
+
+@wrong("descend", "learning rate is not in")
+def rate_forgotten(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    for _ in range(steps):
+        w.grad = None
+        loss(w).backward()
+        w.data = w.data - w.grad
+    return w.data
+
+
+@wrong("descend", "taken once")
+def gradient_taken_once(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    loss(w).backward()
+    for _ in range(steps):
+        w.data = w.data - rate * w.grad
+    return w.data
+
+
+@wrong("softmax_cross_entropy_gradient", "over all entries")
+def softmax_of_everything(logits, labels):
+    p = np.exp(logits) / np.exp(logits).sum()
+    p[np.arange(len(labels)), labels] -= 1
+    return p / len(labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "whole columns")
+def one_taken_from_columns(logits, labels):
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    p[:, labels] -= 1
+    return p / len(labels)
+
+
+@wrong("softmax_cross_entropy_gradient", "logits of 1000")
+def overflow_clipped_away(logits, labels):
+    p = np.exp(np.clip(logits, -30, 30))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(labels)), labels] -= 1
+    return p / len(labels)
+
+
+@wrong("largest_rate", "Upside down")
+def upside_down(hessian):
+    return np.linalg.eigvalsh(hessian)[-1] / 2
+
+
+@wrong("largest_rate", "fastest rate")
+def the_fastest_rate(hessian):
+    curvature = np.linalg.eigvalsh(hessian)
+    return 2 / (curvature[0] + curvature[-1])
+
+
+@wrong("largest_rate", "any order")
+def an_eigenvalue_in_no_order(hessian):
+    return 2 / np.linalg.eigvalsh(hessian)[1]
+
+
+@wrong("backward_by_hand", "slope of the sigmoid")
+def slope_of_the_sigmoid_in_a_network(x, y, W1, b1, W2, b2):
+    h = np.tanh(x @ W1 + b1)
+    dyhat = 2 * (h @ W2 + b2 - y) / y.size
+    dz = (dyhat @ W2.T) * h * (1 - h)
+    return x.T @ dz, dz.sum(axis=0), h.T @ dyhat, dyhat.sum(axis=0)
+
+
+@wrong("backward_by_hand", "`dW1` is None")
+def backward_never_called(x, y, W1, b1, W2, b2):
+    return [Tensor(w, requires_grad=True).grad for w in (W1, b1, W2, b2)]
+
+
 @pytest.mark.parametrize(("name", "answer"), RIGHT)
 def test_a_right_answer_passes(name: str, answer: Function) -> None:
     assert getattr(checks.backprop, name)(answer) == checks.Verdict(True, True, "Correct.")
