@@ -66,16 +66,14 @@ def page() -> str:
         "Our rooms beside the libraries of the field: the same first weights, data and number of",
         "steps on both sides, one thread, each side in a process of its own, in turn. A ratio is",
         f"their time over ours: above 1, ours is faster. Medians of {ROUNDS} rounds, with the",
-        "lowest and the highest ratio. The loss after 20 steps shows that all sides computed the",
+        "lowest and the highest ratio. The loss at step 20 shows that all sides computed the",
         "same. `make bench` measures anew and writes this page. No test asserts a time.",
     ]
     for path in sorted(RESULTS.glob("*.json")):
         recorded = json.loads(path.read_text(encoding="utf-8"))
         for size, table in recorded["sizes"].items():
             lines += ["", f"## {TITLES[path.stem, size]}", ""]
-            lines += [
-                "| | time of a step | ratio to ours | lowest to highest | loss after 20 steps |"
-            ]
+            lines += ["| | time of a step | ratio to ours | lowest to highest | loss at step 20 |"]
             lines += ["|---|--:|--:|--:|--:|"]
             for impl, row in table.items():
                 name = f"{impl} {recorded['versions'].get(impl, '')}".strip()

@@ -227,7 +227,7 @@ def citations(root: Path = ROOT) -> dict[str, str]:
 def execute(book: Notebook, folder: Path) -> Notebook:
     """Run a notebook as its readers do, in its own folder, on one thread, with a new home."""
     with tempfile.TemporaryDirectory() as home:
-        os.environ.update(SETTINGS, COMPANION_HOME=home)
+        mine = {name: v for name, v in os.environ.items() if not name.startswith("COMPANION_")}
         client = NotebookClient(
             book,
             timeout=600,
@@ -236,7 +236,7 @@ def execute(book: Notebook, folder: Path) -> Notebook:
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
             resources={"metadata": {"path": str(folder)}},
         )
-        client.execute()
+        client.execute(env={**mine, **SETTINGS, "COMPANION_HOME": home})
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)

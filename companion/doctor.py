@@ -6,12 +6,10 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata, version
-from importlib.util import find_spec
 from pathlib import Path
-
-from companion.runtime import device, home, scale
 
 __all__ = ["Report", "examine"]
 
@@ -45,7 +43,10 @@ def verified() -> dict[str, str]:
 
 def needed() -> list[str]:
     """Return the names of the packages that ``companion`` cannot do without."""
-    lines = metadata("dl4language-companion").get_all("Requires-Dist") or []
+    try:
+        lines = metadata("dl4language-companion").get_all("Requires-Dist") or []
+    except PackageNotFoundError:  # run from its folder, not installed
+        return list(verified())
     return [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]
 
 
@@ -62,26 +63,38 @@ def examine() -> Report:
     tried = verified()
     for name in needed():
         want = tried.get(name, "?")
-        try:
-            have = version(name)
-        except PackageNotFoundError:
+        have = _version(name)
+        if not have:
             say(f"{name:<14}missing (verified with {want})")
             mend(f"{name} is missing: {INSTALL}")
             continue
         note = "" if have.split("+")[0] == want else f" (verified with {want})"
         say(f"{name:<14}{have}{note}")
-    if find_spec("torchvision") and "+cpu" in version("torch"):
-        mend("torchvision beside a CPU build of torch breaks imports: pip uninstall torchvision")
+    vision, torch = _version("torchvision"), _version("torch")
+    if vision and "+cpu" in torch and "+cpu" not in vision:
+        mend("this torchvision is no CPU build and breaks imports: pip uninstall torchvision")
+    if not report.healthy:
+        return report
+    from companion.runtime import device, home, scale
+
     for label, look in (("device", device), ("scale", scale)):
         try:
             say(f"{label:<14}{look()}")
         except (ValueError, ImportError, OSError) as fault:
             mend(str(fault))
-    _examine_home(report)
+    _examine_home(report, home)
     return report
 
 
-def _examine_home(report: Report) -> None:
+def _version(name: str) -> str:
+    """Return the installed version of a package, or nothing."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _examine_home(report: Report, home: Callable[[], Path]) -> None:
     """Say where progress is kept, and whether it can be."""
     try:
         place = home()

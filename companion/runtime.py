@@ -31,6 +31,7 @@ __all__ = [
     "write_whole",
 ]
 
+# The mime type by which MyST notebooks glue values; the records show nothing on a page.
 RECORD = "application/papermill.record/text/plain"
 
 
@@ -127,7 +128,7 @@ def records(cells: Iterable[Any]) -> dict[str, str]:
                 name = output["metadata"]["scrapbook"]["name"]
                 if name in found:
                     raise ValueError(f"two numbers of the notebook are named {name!r}")
-                found[name] = output["data"][RECORD].strip("'\"")
+                found[name] = output["data"][RECORD]
     return found
 
 

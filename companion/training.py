@@ -155,6 +155,6 @@ def _measure(
 
 
 def _progress(total: int) -> Any:
-    """Return a progress bar that shows on a terminal and in JupyterLab, and nowhere else."""
+    """Return a progress bar that shows on a terminal and in a notebook, and nowhere else."""
     shown = sys.stderr.isatty() or hasattr(get_ipython(), "kernel")
     return tqdm(total=total, unit="epoch", disable=quiet() or not shown, leave=False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from companion import __main__, checks, doctor
+from companion.results import runs
 
 
 def test_a_good_installation_has_nothing_to_mend():
@@ -33,9 +36,23 @@ def test_a_missing_package_comes_with_the_command_that_mends_it(monkeypatch):
 
 
 def test_torchvision_beside_a_processor_build_is_named(monkeypatch):
-    monkeypatch.setattr(doctor, "find_spec", lambda name: object())
-    monkeypatch.setattr(doctor, "version", lambda name: "2.13.0+cpu")
+    versions = {"torch": "2.13.0+cpu", "torchvision": "0.26.0"}
+    monkeypatch.setattr(doctor, "version", lambda name: versions.get(name, "1.0"))
     assert any("pip uninstall torchvision" in fault for fault in doctor.examine().faults)
+
+
+def test_a_matching_torchvision_is_left_alone(monkeypatch):
+    versions = {"torch": "2.13.0+cpu", "torchvision": "0.26.0+cpu"}
+    monkeypatch.setattr(doctor, "version", lambda name: versions.get(name, "1.0"))
+    assert doctor.examine().healthy
+
+
+def test_the_doctor_works_where_nothing_is_installed():
+    root = Path(doctor.__file__).parents[1]
+    command = [sys.executable, "-S", "-m", "companion", "doctor"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "numpy is missing: pip install" in done.stdout
 
 
 def test_a_device_that_is_not_there_is_a_fault_not_a_crash(monkeypatch):
@@ -76,7 +93,7 @@ def test_progress_is_a_command_that_lists_every_exercise(monkeypatch, capsys, tm
 
 def test_run_is_a_command_that_takes_a_kind(monkeypatch):
     done = []
-    monkeypatch.setattr(__main__.runs, "run", done.append)
+    monkeypatch.setattr(runs, "run", done.append)
     assert run(monkeypatch, "run", "claims") == 0
     assert done == ["claims"]
 

@@ -35,10 +35,10 @@ FLOORS = [
 
 def floor(module: str) -> int:
     """How high a module stands; the longest name that fits it decides."""
-    fits = [(len(name), i) for i, names in enumerate(FLOORS) for name in names]
     inside = [
-        (length, i)
-        for (length, i), name in zip(fits, [n for names in FLOORS for n in names], strict=True)
+        (len(name), i)
+        for i, names in enumerate(FLOORS)
+        for name in names
         if module == name or (name != "companion" and module.startswith(name + "."))
     ]
     assert inside, f"{module} stands on no floor: give it a place in tests/test_house.py"
@@ -69,7 +69,7 @@ def test_imports_point_one_way(module):
     ours = {name for name in imports(MODULES[module]) if name in MODULES and name != module}
     family = module.rpartition(".")[0]
     for other in ours:
-        siblings = other == family or other.startswith(family + ".") or family == other
+        siblings = other == family or other.startswith(family + ".")
         lower = floor(other) < floor(module) or (floor(other) == floor(module) and siblings)
         progress_lists_exercises = (module, other) == ("companion.checks.progress", "companion")
         assert lower or progress_lists_exercises, f"{module} imports {other}"
@@ -133,7 +133,7 @@ def test_modules_and_functions_stay_small(path):
         if isinstance(node, ast.FunctionDef):
             long = node.end_lineno - node.lineno + 1
             long -= len((ast.get_docstring(node, clean=False) or "").split("\n"))
-            assert long <= 50, f"{node.name} has {long} lines of code"
+            assert long <= 40, f"{node.name} has {long} lines of code"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from pybtex.database import parse_file
 
 import companion
+from benchmarks import __main__ as speed
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -313,3 +314,14 @@ def test_glossary_terms_are_unique() -> None:
 def test_every_glossary_entry_links_to_a_chapter() -> None:
     page = read("book/glossary.md")
     assert page.count("](../notebooks/") == len(terms(page))
+
+
+def test_every_glossary_term_is_a_word_of_some_chapter() -> None:
+    terms = re.findall(r"(?m)^([^\s`].*)\n  ", read("book/glossary.md"))
+    text = " ".join(path.read_text(encoding="utf-8") for path in MANUSCRIPTS).lower()
+    assert terms
+    assert not [term for term in terms if term.lower() not in text]
+
+
+def test_the_speed_page_shows_what_was_recorded() -> None:
+    assert read("book/speed.md") == speed.page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -28,7 +29,7 @@ def test_a_record_holds_values_spread_and_where_they_come_from(here):
 
 def test_a_single_number_has_no_spread(here):
     results.record("toy", {"loss": [1.0]}, command="make toy")
-    assert results.recorded("toy")["spread"]["loss"]["std"] == 0
+    assert results.recorded("toy")["spread"]["loss"]["std"] is None
 
 
 def test_a_missing_record_is_named_with_those_that_are_there(here):
@@ -63,8 +64,6 @@ def notebook(tmp_path, monkeypatch):
     ]
     nbformat.write(book, tmp_path / "01_toy.ipynb")
     monkeypatch.setattr(runs, "NOTEBOOKS", tmp_path)
-    for name in ("COMPANION_SEED", "COMPANION_SCALE", "COMPANION_HOME", "COMPANION_QUIET"):
-        monkeypatch.setenv(name, "0" if name == "COMPANION_SEED" else "page")
 
 
 def test_a_chapter_is_repeated_with_other_seeds_and_its_bands_do_not_stop_it(notebook):
@@ -95,6 +94,11 @@ def test_run_says_when_there_is_nothing_of_a_kind(monkeypatch, capsys):
 def test_run_refuses_an_unknown_kind():
     with pytest.raises(ValueError, match="real, full, claims, got 'all'"):
         runs.run("all")
+
+
+def test_no_record_was_made_by_code_that_cannot_be_checked_out():
+    for path in results.HERE.glob("*.json"):
+        assert re.fullmatch(r"[0-9a-f]{7,}", results.recorded(path.stem)["commit"]), path.stem
 
 
 def test_every_record_comes_from_a_run_that_is_registered():

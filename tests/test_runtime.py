@@ -128,7 +128,7 @@ def record(name, text):
 
 
 def test_records_finds_what_expect_and_quote_left():
-    cells = [record("a", "'0.5'"), {"cell_type": "markdown"}, record("b", "= 2")]
+    cells = [record("a", "0.5"), {"cell_type": "markdown"}, record("b", "= 2")]
     assert runtime.records(cells) == {"a": "0.5", "b": "= 2"}
 
 

@@ -144,6 +144,17 @@ def test_the_bar_shows_on_a_terminal_unless_quiet(line, monkeypatch, quiet, show
     assert ("epoch" in screen.getvalue()) is shown
 
 
+def test_the_bar_shows_in_a_notebook(line, monkeypatch):
+    model, batches, optimizer = line
+    screen = io.StringIO()
+    shell = type("Shell", (), {"kernel": object()})()
+    monkeypatch.setattr(training, "get_ipython", lambda: shell)
+    monkeypatch.setenv("COMPANION_QUIET", "0")
+    monkeypatch.setattr("sys.stderr", screen)
+    training.fit(model, batches, nn.functional.mse_loss, optimizer)
+    assert "epoch" in screen.getvalue()
+
+
 def test_no_bar_is_written_into_a_file(line, monkeypatch):
     model, batches, optimizer = line
     log = io.StringIO()

@@ -51,7 +51,7 @@ def place_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         svg = path.read_text(encoding="utf-8")
         if not re.search(r'<svg[^>]*\saria-label="[^"]', svg):
             logger.warning("figure %d has no text alternative", count, location=docname)
-        figure = f'<figure class="nb-figure">{inline(svg, f"figure-{count}")}</figure>'
+        figure = f'<figure class="nb-figure" tabindex="0">{inline(svg, f"figure-{count}")}</figure>'
         image.replace_self(nodes.raw("", figure, format="html"))
 
 

@@ -71,7 +71,7 @@ def visit_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     label = f'<span class="eqno">({html.escape(number)})</span>' if number else ""
     translator.body.append(
         f'<div class="math notranslate nohighlight"{identity}>{spans}'
-        f'<div class="math-scroll">{formula}</div>{label}</div>\n'
+        f'<div class="math-scroll" tabindex="0">{formula}</div>{label}</div>\n'
     )
     raise nodes.SkipNode
 

@@ -108,20 +108,7 @@ def plot_landscape(
     ax = figure(height=4.2) if ax is None else ax
     with mpl.rc_context(STYLE):
         ax.grid(visible=False)
-        z = _numbers(height)
-        if not np.isfinite(z).any() or np.nanmin(z) == np.nanmax(z):
-            raise ValueError("height must hold at least two different finite numbers")
-        lines = np.quantile(z[np.isfinite(z)], np.linspace(0.005, 0.97, levels))
-        ax.contour(
-            x,
-            y,
-            z,
-            levels=np.unique(lines),
-            colors=INK,
-            linewidths=0.7,
-            linestyles="solid",
-            alpha=0.4,
-        )
+        _contours(ax, x, y, _numbers(height), levels)
         for i, (name, path) in enumerate((paths or {}).items()):
             steps = _numbers(path)
             style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
@@ -135,6 +122,16 @@ def plot_landscape(
         if paths:
             _legend(ax, len(paths))
     return ax
+
+
+def _contours(ax: Axes, x: ArrayLike, y: ArrayLike, z: np.ndarray, levels: int) -> None:
+    """Draw contour lines at heights that share out the surface evenly."""
+    seen = z[np.isfinite(z)]
+    if not seen.size or seen.min() == seen.max():
+        raise ValueError("height must hold at least two different finite numbers")
+    lines = np.unique(np.quantile(seen, np.linspace(0.005, 0.97, levels)))
+    look: Any = {"colors": INK, "linewidths": 0.7, "linestyles": "solid", "alpha": 0.4}
+    ax.contour(x, y, z, levels=lines, **look)
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -14,8 +14,8 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, those that stand out on white and on black alike.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9")
+# After Okabe and Ito, darkened where needed so that text in them is readable on white.
+COLORS = ("#0072B2", "#B85000", "#009E73", "#CC79A7", "#B8860B", "#56B4E9")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 INK = "#010203"  # stands for the page's own text colour
 PAPER = "svg:root{background:#fff;color:#1b1b1b}"  # holds only where the SVG is its own document

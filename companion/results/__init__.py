@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,10 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
     result = {
         "values": {key: [float(x) for x in numbers] for key, numbers in values.items()},
         "spread": {
-            key: {"mean": float(np.mean(x)), "std": float(np.std(x, ddof=1)) if len(x) > 1 else 0.0}
+            key: {
+                "mean": float(np.mean(x)),
+                "std": float(np.std(x, ddof=1)) if len(x) > 1 else None,
+            }
             for key, x in values.items()
         },
         "command": command,
@@ -84,7 +88,7 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
             "python": platform.python_version(),
             **{package: version(package) for package in ("numpy", "scikit-learn", "torch")},
         },
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "date": date.today().isoformat(),
     }
     path = HERE / f"{name}.json"
@@ -93,15 +97,14 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
 
 
 def _commit() -> str:
-    """Return the commit that the code is at, with a plus where it was changed since."""
+    """Return the commit that the code is at, with a plus where the code was changed since."""
+
+    def git(*words: str) -> str:
+        command = ["git", *words]
+        return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout
+
     try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"],
-            cwd=HERE,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        changed = git("status", "--porcelain", "--", ":/", ":(top,exclude)companion/results/*.json")
+        return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()

@@ -11,7 +11,7 @@ from pathlib import Path
 from companion.results import record
 from companion.runtime import records
 
-__all__ = ["KINDS", "run"]
+__all__ = ["run"]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 KINDS = {"real": "on real data", "full": "at full scale", "claims": "with five seeds"}
@@ -55,15 +55,19 @@ def repeat_chapter(
         book = nbformat.read(path, as_version=4)
         book.cells = [c for c in book.cells if "recorded" not in c.metadata.get("tags", [])]
         with tempfile.TemporaryDirectory() as home:
-            os.environ.update(
-                COMPANION_SEED=str(seed),
-                COMPANION_SCALE=scale,
-                COMPANION_HOME=home,
-                COMPANION_QUIET="1",
-            )
-            resources = {"metadata": {"path": str(path.parent)}}
-            quiet = ["--IPKernelApp.log_level=ERROR"]
-            NotebookClient(book, timeout=600, resources=resources, extra_arguments=quiet).execute()
+            settings = {
+                "COMPANION_HOME": home,
+                "COMPANION_QUIET": "1",
+                "COMPANION_SCALE": scale,
+                "COMPANION_SEED": str(seed),
+                "OMP_NUM_THREADS": "1",
+            }
+            NotebookClient(
+                book,
+                timeout=600,
+                resources={"metadata": {"path": str(path.parent)}},
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            ).execute(env={**os.environ, **settings})
         for name, text in records(book.cells).items():
             if not text.startswith("="):  # exact numbers have no spread
                 found.setdefault(name, []).append(float(text))
