@@ -179,6 +179,11 @@ def device() -> torch.device:
     ------
     ValueError
         If the name is none of the four, or the device is not there.
+
+    Examples
+    --------
+    >>> device()
+    device(type='cpu')
     """
     import torch
 

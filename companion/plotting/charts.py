@@ -41,6 +41,12 @@ def plot_curves(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> ax = plot_curves({"train": [3, 2, 1], "test": ([0, 2], [3, 2])})  # y (T,), or (x, y)
+    >>> len(ax.lines)
+    2
     """
     ax = figure() if ax is None else ax
     with mpl.rc_context(STYLE):
@@ -104,6 +110,13 @@ def plot_landscape(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> x = np.linspace(-1, 1, 9)  # (C,)
+    >>> ax = plot_landscape(x, x, x[:, None] ** 2 + x**2, paths={"walk": [[1, 1], [0, 0]]})
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'walk'
     """
     ax = figure(height=4.2) if ax is None else ax
     with mpl.rc_context(STYLE):
@@ -173,6 +186,11 @@ def plot_images(
     Returns
     -------
     ndarray of Axes
+
+    Examples
+    --------
+    >>> plot_images(np.zeros((3, 8, 8)), ["a", "b", "c"], columns=2).shape  # (N, H, W), 2 rows
+    (4,)
     """
     pictures = np.asarray(images)
     if pictures.ndim != 3 or len(pictures) != len(captions):

@@ -41,6 +41,13 @@ def plot_graph(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> from companion.backprop import Tensor
+    >>> w = Tensor(3.0, requires_grad=True)
+    >>> [text.get_text() for text in plot_graph(w * w, {"w": w}).texts]
+    ['w', '3', '×', '9']
     """
     order, called = _computed(root), {id(tensor): name for name, tensor in names.items()}
     places = _places(order)

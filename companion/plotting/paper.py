@@ -102,6 +102,11 @@ def svg(drawn: Axes | Figure | np.ndarray, *, alt: str) -> str:
     ------
     ValueError
         If ``alt`` is shorter than 20 characters.
+
+    Examples
+    --------
+    >>> svg(figure(), alt="An empty figure, nothing to see.")[:15]
+    '<svg role="img"'
     """
     if len(alt.strip()) < 20:
         raise ValueError(f"alt must say what the figure shows, in a sentence, got {alt!r}")
