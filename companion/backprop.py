@@ -95,10 +95,12 @@ class Tensor:
 
     @data.setter
     def data(self, values: ArrayLike) -> None:
-        values = np.array(Tensor(values)._data, dtype=self._data.dtype)
+        values = np.asarray(values)
+        if values.dtype.kind not in "fiub":
+            raise TypeError(f"data must be real numbers, got dtype {values.dtype}")
         if values.shape != self._data.shape:
             raise ValueError(f"data must keep shape {self._data.shape}, got {values.shape}")
-        self._data = values
+        self._data = values.astype(self._data.dtype)
         self._version += 1
 
     @property
@@ -321,8 +323,9 @@ class Tensor:
             g = g.sum(axis=tuple(i for i, size in enumerate(x.shape) if size == 1), keepdims=True)
         if self.grad is not None:
             g = self.grad + g
-        # A leaf owns its gradient, a tensor on the way may share it.
-        self.grad = np.array(g, dtype=x.dtype, copy=None if self.inputs else True)
+        if not self.inputs or g.dtype != x.dtype or not isinstance(g, np.ndarray):
+            g = np.array(g, dtype=x.dtype)  # a leaf owns its gradient, others may share it
+        self.grad = g
 
 
 Operand = Tensor | ArrayLike
@@ -350,6 +353,7 @@ def _record(op: str, values: Any, *ties: tuple[Tensor, Rule]) -> Tensor:
             out.requires_grad = True
             out.inputs = tuple([tensor for tensor, _ in ties])
             out._rules = tuple([(tensor._version, rule) for tensor, rule in ties])
+            break
     return out
 
 
