@@ -22,7 +22,8 @@ Array = NDArray[np.float64]
         "Take the derivative of log(1 + e^x) on paper first. You have met the result before.",
         "The slope is e^x / (1 + e^x), the sigmoid. What does the chain rule do with the "
         "gradient that arrives from above?",
-        "e^1000 is infinite for a float, e^-1000 is zero. Write the slope with e^-x only.",
+        "e^1000 is infinite for a float, and inf/inf is NaN. Divide above and below by e^x: then "
+        "an infinity stands below only, and 1/inf is 0, which is right.",
     ],
 )
 def softplus_backward(answer: Answer) -> None:
@@ -69,6 +70,8 @@ def used_twice(answer: Answer) -> None:
             "You follow the last use of w only; w is inside h as well.": last,
             "You follow w through h only; w multiplies h as well.": first,
             "You multiply the two paths. Along a path you multiply, paths you add.": last * first,
+            "You double one path. The two are not equal here; work out the second.": 2 * last,
+            "You double one path; the two are not equal here. Work out the first.": 2 * first,
             "The slope of the outer tanh is missing.": h + w * inner,
             "The slope of the inner tanh is missing.": outer * (h + w * x1),
             "The slopes of both tanh are missing.": h + w * x1,
@@ -97,12 +100,17 @@ def sum_to_shape(answer: Answer) -> None:
     """Broadcasting undone."""
     rows = np.array([[1.0, -2.0, 4.0], [0.5, 3.0, -1.0]])
     mean = "You average over the copies. Each acted in full, so their gradients add up."
-    compare(answer(rows, (3,)), rows.sum(0), slips={mean: rows.mean(0)})
+    one = "You keep the gradient of one copy and drop the others. They add up."
+    slips = {mean: rows.mean(0), one: rows[0], one.replace("one", "the last"): rows[-1]}
+    compare(answer(rows, (3,)), rows.sum(0), slips=slips)
 
     block = np.arange(24.0).reshape(2, 3, 4) ** 2 / 100
     want = block.sum(axis=(0, 2))[:, None]
     got = numbers(answer(block, (3, 1)))
-    leading = "From (2, 3, 4) to (3, 1) you sum the leading axis only; the last was repeated too."
+    leading = (
+        "Right for (2, 3) to (3,). But from (2, 3, 4) to (3, 1) you sum the leading axis only; "
+        "the last was repeated too."
+    )
     refuse_if(got.shape == (3, 4), leading)
     refuse_if(got.shape == (3,), "From (2, 3, 4) to (3, 1) an axis of size 1 got lost.")
     mixed = "You sum the leading axis, but average over the axis of size 1."
@@ -241,6 +249,10 @@ def softmax_cross_entropy_gradient(answer: Answer) -> None:
             odds / odds.sum() - chosen
         )
         / 4,
+        "Truth is 1 at the label's column and 0 elsewhere, not the label's number.": (
+            probability - labels[:, None]
+        )
+        / 4,
         "You subtract 1 in whole columns. `p[np.arange(N), labels]` picks one entry in each row.": (
             probability - np.isin(np.arange(3), labels)
         )
@@ -276,7 +288,8 @@ def largest_rate(answer: Answer) -> None:
             "can you go?": 1 / curvature[-1],
             "You ask the flattest direction. The steepest one breaks first.": 2 / curvature[0],
             "The trace adds up all curvatures. One of them decides.": 2 / np.trace(hessian),
-            "The diagonal holds no curvatures unless H is diagonal.": 2 / hessian.max(),
+            "The largest entry of H is the curvature along one axis. The most curved direction may "
+            "lie between the axes.": 2 / hessian.max(),
             "Upside down: the steeper, the smaller the rate must be.": curvature[-1] / 2,
             "This is the fastest rate. Asked for is the largest that still converges.": 2
             / (curvature[0] + curvature[-1]),

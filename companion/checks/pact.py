@@ -264,6 +264,8 @@ def _account(fault: BaseException) -> str:
         said = ""
     if "does not support ufuncs" in said:
         said = "numpy's functions do not take a Tensor; its own methods do, as in x.tanh()"
+    if "no attribute 'backward'" in said:
+        said += "; wrap the start in a Tensor with requires_grad=True"
     if "went through this graph before" in said:
         said += "; a weight moves by w.data = ..., not by w = ..."
     text = f"{type(fault).__name__}: {said}" if said else type(fault).__name__

@@ -12,7 +12,12 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from companion.plotting.paper import COLORS, INK, STYLE, figure
 
-SIGNS = {"*": "\N{MULTIPLICATION SIGN}", "-": "\N{MINUS SIGN}", "**": "power", "neg": "negate"}
+SIGNS = {
+    "*": "\N{MULTIPLICATION SIGN}",
+    "-": "\N{MINUS SIGN}",
+    "**": "power",
+    "neg": "\N{MINUS SIGN}( )",
+}
 
 
 class HasGradient(Protocol):

@@ -434,7 +434,7 @@ def trace_for_curvature(hessian):
     return 2 / np.trace(hessian)
 
 
-@wrong("largest_rate", "diagonal")
+@wrong("largest_rate", "largest entry")
 def diagonal_for_curvature(hessian):
     return 2 / np.diag(hessian).max()
 
@@ -677,6 +677,30 @@ def overflow_clipped_away(logits, labels):
     p /= p.sum(axis=1, keepdims=True)
     p[np.arange(len(labels)), labels] -= 1
     return p / len(labels)
+
+
+@wrong("used_twice", "double one path. The two")
+def the_last_path_doubled(w, x1, x2):
+    h = np.tanh(w * x1)
+    return 2 * (1 - np.tanh(w * h + x2) ** 2) * h
+
+
+@wrong("sum_to_shape", "one copy")
+def one_copy_kept(gradient, shape):
+    return gradient[0]
+
+
+@wrong("softmax_cross_entropy_gradient", "not the label's number")
+def label_for_truth(logits, labels):
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return (p - labels[:, None]) / len(labels)
+
+
+@wrong("descend", "wrap the start")
+def start_is_no_tensor(start, loss, *, rate, steps):
+    for _ in range(steps):
+        loss(start).backward()
+    return start
 
 
 @wrong("largest_rate", "Upside down")
