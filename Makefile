@@ -34,7 +34,7 @@ read:  ## serve the built book at http://127.0.0.1:8000
 
 lab: $(VENV)/lab  ## open JupyterLab on the notebooks
 	@$(RUN) -m jupyter trust notebooks/*.ipynb notebooks/solutions/*.ipynb
-	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/02_backprop.ipynb
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 test: style units pages  ## check everything: style, code, notebooks, the built book
 

@@ -24,12 +24,12 @@ from typing import Any
 import jupytext
 import nbformat
 import yaml
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from pybtex.database import parse_file
 from yaml import YAMLError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from companion.results.runs import execute
 from companion.runtime import records, write_whole
 
 ROOT = Path(__file__).parents[1]
@@ -224,19 +224,11 @@ def citations(root: Path = ROOT) -> dict[str, str]:
 # Execution
 
 
-def execute(book: Notebook, folder: Path) -> Notebook:
+def run(book: Notebook, folder: Path) -> Notebook:
     """Run a notebook as its readers do, in its own folder, on one thread, with a new home."""
+    mine = {name: v for name, v in os.environ.items() if not name.startswith("COMPANION_")}
     with tempfile.TemporaryDirectory() as home:
-        mine = {name: v for name, v in os.environ.items() if not name.startswith("COMPANION_")}
-        client = NotebookClient(
-            book,
-            timeout=600,
-            kernel_name="python3",
-            record_timing=False,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            resources={"metadata": {"path": str(folder)}},
-        )
-        client.execute(env={**mine, **SETTINGS, "COMPANION_HOME": home})
+        execute(book, folder, {**mine, **SETTINGS, "COMPANION_HOME": home})
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)
@@ -281,7 +273,7 @@ def weave(stem: str, kind: str, root: Path = ROOT) -> str:
     install = nbformat.v4.new_code_cell(INSTALL.format(address=address))
     install.metadata["tags"] = ["remove-cell"]
     book.cells.insert(1, install)
-    book = execute(book, woven(stem, root)[kind].parent)
+    book = run(book, woven(stem, root)[kind].parent)
     numbers = {name: float(text.strip("= ")) for name, text in records(book.cells).items()}
     book = lower(book, numbers, int(stem[:2]), root)
     return str(nbformat.writes(finish(book, stem, text))) + "\n"
@@ -295,11 +287,12 @@ def main(root: Path = ROOT) -> int:
     parser.add_argument("--all", action="store_true", help="weave every chapter")
     parser.add_argument("--check", action="store_true", help="only name what is stale")
     choice = parser.parse_args()
-    work = [stem for stem in chapters(root) if choice.all or stale(stem, root)]
+    changed = {stem: names for stem in chapters(root) if (names := stale(stem, root))}
     if choice.check:
-        for stem in work:
-            print(f"stale: {', '.join(stale(stem, root))}; run `make notebooks`")
-        return int(bool(work))
+        for names in changed.values():
+            print(f"stale: {', '.join(names)}; run `make notebooks`")
+        return int(bool(changed))
+    work = chapters(root) if choice.all else list(changed)
     failed = False
     with ProcessPoolExecutor(max_workers=2) as pool:
         jobs = {

@@ -73,9 +73,7 @@ class Tensor:
 
     def __init__(self, data: ArrayLike, *, requires_grad: bool = False) -> None:
         data = data.numpy() if isinstance(data, Tensor) else data
-        values = np.array(data, dtype=float if type(data) is int else None)
-        if values.dtype.kind not in "fiub":
-            raise TypeError(f"data must be real numbers, got dtype {values.dtype}")
+        values = _real(np.array(data, dtype=float if type(data) is int else None))
         if requires_grad and values.dtype.kind != "f":
             raise TypeError(
                 f"a gradient needs floating-point data, got dtype {values.dtype}: "
@@ -95,9 +93,7 @@ class Tensor:
 
     @data.setter
     def data(self, values: ArrayLike) -> None:
-        values = np.asarray(values)
-        if values.dtype.kind not in "fiub":
-            raise TypeError(f"data must be real numbers, got dtype {values.dtype}")
+        values = _real(np.asarray(values))
         if values.shape != self._data.shape:
             raise ValueError(f"data must keep shape {self._data.shape}, got {values.shape}")
         self._data = values.astype(self._data.dtype)
@@ -331,6 +327,13 @@ class Tensor:
 Operand = Tensor | ArrayLike
 
 
+def _real(values: Array) -> Array:
+    """Pass real numbers on, and refuse anything else."""
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"data must be real numbers, got dtype {values.dtype}")
+    return values
+
+
 def _lift(value: Operand, like: Tensor) -> Tensor:
     """Make an operand a tensor; a Python number takes the dtype of a floating partner."""
     if isinstance(value, Tensor):
@@ -347,13 +350,10 @@ def _record(op: str, values: Any, *ties: tuple[Tensor, Rule]) -> Tensor:
     out._data = values if own else np.array(values)  # never a view of an input
     out._version, out._order = 0, next(_clock)
     out.grad, out.op, out.inputs, out._rules = None, op, (), ()
-    out.requires_grad = False
-    for tensor, _ in ties:
-        if tensor.requires_grad:  # otherwise nobody will walk back from here
-            out.requires_grad = True
-            out.inputs = tuple([tensor for tensor, _ in ties])
-            out._rules = tuple([(tensor._version, rule) for tensor, rule in ties])
-            break
+    out.requires_grad = any(tensor.requires_grad for tensor, _ in ties)
+    if out.requires_grad:  # otherwise nobody will walk back from here
+        out.inputs = tuple([tensor for tensor, _ in ties])
+        out._rules = tuple([(tensor._version, rule) for tensor, rule in ties])
     return out
 
 

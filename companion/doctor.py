@@ -100,11 +100,7 @@ def _examine_home(report: Report, home: Callable[[], Path]) -> None:
         place = home()
         report.lines.append(f"progress in   {place}")
         parent = next(p for p in (place, *place.parents) if p.exists())
-        writable = parent.is_dir() and os.access(parent, os.W_OK)
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise OSError(f"{parent} cannot be written to")
     except (OSError, RuntimeError) as fault:
         report.faults.append(f"{fault}: name another folder in COMPANION_HOME")
-        return
-    if not writable:
-        report.faults.append(
-            f"{parent} cannot be written to: name another folder in COMPANION_HOME"
-        )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "as_array",
     "device",
     "expect",
     "home",
@@ -130,6 +131,24 @@ def records(cells: Iterable[Any]) -> dict[str, str]:
                     raise ValueError(f"two numbers of the notebook are named {name!r}")
                 found[name] = output["data"][RECORD]
     return found
+
+
+def as_array(values: Any) -> np.ndarray:
+    """Return an array, a list of numbers, or a tensor of any library as a numpy array.
+
+    Parameters
+    ----------
+    values
+        Numbers of any shape, on any device, with or without a gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> as_array(torch.ones(2, requires_grad=True))
+    array([1., 1.], dtype=float32)
+    """
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    return np.asarray(values.numpy() if hasattr(values, "numpy") else values)
 
 
 @contextlib.contextmanager

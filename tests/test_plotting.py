@@ -103,6 +103,13 @@ def test_curves_differ_in_dash_as_well_as_in_colour():
     assert first.get_color() != second.get_color()
 
 
+@pytest.mark.parametrize(("last", "whole"), [([0, 1, 2], True), ([0.0, 0.5, 1.0], False)])
+def test_ticks_are_whole_numbers_only_where_every_curve_counts(last, whole):
+    curves = {"a": ([0, 1, 2], [1, 2, 3]), "b": (last, [1, 2, 3]), "c": ([0, 1, 2], [3, 2, 1])}
+    ticks = plotting.plot_curves(curves).get_xticks()
+    assert bool((ticks == ticks.round()).all()) is whole
+
+
 def test_the_graph_shows_each_value_and_each_gradient():
     texts = {t.get_text() for t in graph().texts}
     assert {"w", "x", "2", "3", "6", "8", "tanh"} <= texts

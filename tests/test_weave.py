@@ -163,6 +163,16 @@ def test_check_names_what_is_stale_and_weaves_nothing(root, monkeypatch, capsys)
     assert not weave.woven("01_sum", root)["learner"].exists()
 
 
+def test_check_is_content_with_fresh_notebooks_even_if_all_are_asked_for(
+    root, learner, solved, monkeypatch, capsys
+):
+    for kind, text in (("learner", learner), ("solutions", solved)):
+        weave.woven("01_sum", root)[kind].write_text(text)
+    monkeypatch.setattr(sys, "argv", ["weave.py", "--check", "--all"])
+    assert weave.main(root) == 0
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(
     ("source", "stub"),
     [

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from companion.runtime import as_array
+
 __all__ = ["FAULTS", "Refused", "close", "compare", "numbers", "refuse", "refuse_if"]
 
 FAULTS = (Exception, SystemExit)  # what an answer may raise; Ctrl-C is not among them
@@ -61,9 +63,7 @@ def _array(value: Any) -> NDArray[Any]:
     """Turn tensors, and lists of tensors, into an array."""
     if isinstance(value, list | tuple):
         return np.array([_array(each) for each in value])
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    return as_array(value)
 
 
 def close(got: ArrayLike, want: ArrayLike) -> bool:

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from companion.plotting.paper import COLORS, DASHES, INK, STYLE, figure
+from companion.runtime import as_array
 
 
 def plot_curves(
@@ -49,15 +50,15 @@ def plot_curves(
     2
     """
     ax = figure() if ax is None else ax
+    whole = bool(curves)  # whether all of x counts something
     with mpl.rc_context(STYLE):
         for i, (name, curve) in enumerate(curves.items()):
             parts = curve if isinstance(curve, tuple) else (curve,)
-            y = _numbers(parts[-1])
-            x = _numbers(parts[0]) if len(parts) == 2 else np.arange(y.size)
+            y = as_array(parts[-1])
+            x = as_array(parts[0]) if len(parts) == 2 else np.arange(y.size)
             label = _plain(name) if len(curves) > 1 else None
-            style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
-            ax.plot(x, y, label=label, **style)
-            whole = np.issubdtype(x.dtype, np.integer)
+            ax.plot(x, y, label=label, **_look(i))
+            whole = whole and np.issubdtype(x.dtype, np.integer)
         for name, place in (marks or {}).items():
             ax.axvline(place, color=INK, linewidth=1, linestyle=":")
             ax.annotate(
@@ -69,7 +70,7 @@ def plot_curves(
                 fontsize=9,
             )
         ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), xscale=xscale, yscale=yscale)
-        if curves and whole and xscale == "linear":
+        if whole and xscale == "linear":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_title(_plain(title), pad=18 if marks else 6)
         if len(curves) > 1:
@@ -121,12 +122,11 @@ def plot_landscape(
     ax = figure(height=4.2) if ax is None else ax
     with mpl.rc_context(STYLE):
         ax.grid(visible=False)
-        _contours(ax, x, y, _numbers(height), levels)
+        _contours(ax, x, y, as_array(height), levels)
         for i, (name, path) in enumerate((paths or {}).items()):
-            steps = _numbers(path)
-            style: Any = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
-            ax.plot(steps[:, 0], steps[:, 1], label=_plain(name), **style)
-            ax.plot(*steps[0], "o", color=style["color"], markersize=6)
+            steps = as_array(path)
+            ax.plot(steps[:, 0], steps[:, 1], label=_plain(name), **_look(i))
+            ax.plot(*steps[0], "o", color=_look(i)["color"], markersize=6)
         for name, (a, b) in (points or {}).items():
             ax.plot(a, b, "*", color=INK, markersize=11)
             ax.annotate(_plain(name), (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
@@ -147,17 +147,15 @@ def _contours(ax: Axes, x: ArrayLike, y: ArrayLike, z: np.ndarray, levels: int) 
     ax.contour(x, y, z, levels=lines, **look)
 
 
-def _numbers(values: Any) -> np.ndarray:
-    """Read an array, a list, or a tensor of any library."""
-    values = values.detach().cpu() if hasattr(values, "detach") else values
-    return np.asarray(values.numpy() if hasattr(values, "numpy") else values)
+def _look(i: int) -> dict[str, Any]:
+    """Give the i-th line its own colour and its own dash."""
+    return {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
 
 
 def _plain(text: str) -> str:
     """Keep a text from being read as a formula, or its curve from being left out."""
-    return text.replace("$", r"\$").replace(
-        "_", "\N{ZERO WIDTH SPACE}_", 1 if text[:1] == "_" else 0
-    )
+    text = text.replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
 
 
 def _legend(ax: Axes, count: int) -> None:

@@ -7,14 +7,45 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from companion.results import record
 from companion.runtime import records
 
-__all__ = ["run"]
+__all__ = ["execute", "run"]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 KINDS = {"real": "on real data", "full": "at full scale", "claims": "with five seeds"}
+
+
+def execute(book: Any, folder: Path, environment: Mapping[str, str]) -> None:
+    """Run a notebook's cells in place.
+
+    Parameters
+    ----------
+    book
+        The notebook, as nbformat reads it.
+    folder
+        Where its kernel works.
+    environment
+        All the variables that the kernel sees.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        If a cell fails.
+    """
+    from nbclient import NotebookClient
+
+    client = NotebookClient(
+        book,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute(env=dict(environment))
 
 
 def repeat_chapter(
@@ -45,7 +76,6 @@ def repeat_chapter(
         If the notebooks are not there, as where the package alone is installed.
     """
     import nbformat
-    from nbclient import NotebookClient
 
     path = NOTEBOOKS / f"{stem}.ipynb"
     if not path.exists():
@@ -62,12 +92,7 @@ def repeat_chapter(
                 "COMPANION_SEED": str(seed),
                 "OMP_NUM_THREADS": "1",
             }
-            NotebookClient(
-                book,
-                timeout=600,
-                resources={"metadata": {"path": str(path.parent)}},
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            ).execute(env={**os.environ, **settings})
+            execute(book, path.parent, {**os.environ, **settings})
         for name, text in records(book.cells).items():
             if not text.startswith("="):  # exact numbers have no spread
                 found.setdefault(name, []).append(float(text))
