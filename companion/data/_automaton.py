@@ -1,0 +1,357 @@
+"""A grammar with probabilities, compiled into an automaton that writes texts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import re
+from bisect import bisect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.data._notation import FORMS, SETTINGS, Grammar, Tree, Word
+
+END = "<eos>"
+OPINIONS = ("bad", "good")
+STOPS = (".", "!", "?")  # what ends a sentence
+PUNCTUATION = (*STOPS, ",", ";", ":")  # what has no space before it
+
+Vector = NDArray[np.float64]  # a probability under each setting of the latents, (Z,)
+State = tuple[str | None, Word | None]  # the variant and the word of an entity, where known
+Sayings = dict[str, dict[int, Vector]]  # word to the states after it to probabilities
+T = TypeVar("T")
+
+_RULE = re.compile(r"\{(\w+)(?: (\d))?\}")
+_SLOT = re.compile(r"<(\w+)([+-]?)(?:\.(\d)|(#))?(?:@(\w+))?>")
+
+
+@dataclass(eq=False)
+class Slot:
+    """A place in a sentence, and what it can say.
+
+    Attributes
+    ----------
+    sayings
+        For each state of its entity: word to the states after it, to probabilities.
+    entity
+        The number of the entity that it speaks of; the last one is nobody, with one state.
+    proper
+        Whether its words have a capital letter in running text.
+    """
+
+    sayings: list[Sayings]
+    entity: int
+    proper: bool = False
+    _choices: dict[tuple[int, int], tuple[list[tuple[str, int]], list[float]]] = field(
+        default_factory=dict
+    )
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Every word that it can say."""
+        return list(dict.fromkeys(itertools.chain(*self.sayings)))
+
+    def draw(self, chance: random.Random, state: int, latent: int) -> tuple[str, int]:
+        """Choose a word and the state after it, given the state before and the latents."""
+        if (state, latent) not in self._choices:
+            chances = {
+                (word, after): float(p[latent])
+                for word, states in self.sayings[state].items()
+                for after, p in states.items()
+            }
+            self._choices[state, latent] = list(chances), _sums(chances.values())
+        return _choose(chance, *self._choices[state, latent])
+
+
+@dataclass(eq=False)
+class Junction:
+    """A point between two words: which slots may come next, how probably, and the points after.
+
+    The probabilities of slots do not depend on the latents; those of their words do.
+    """
+
+    arcs: dict[tuple[Slot, Junction], float] = field(default_factory=dict)
+
+    @cached_property
+    def ways(self) -> dict[Slot, list[tuple[float, Junction]]]:
+        """The arcs of each slot."""
+        ways: dict[Slot, list[tuple[float, Junction]]] = {}
+        for (slot, then), p in self.arcs.items():
+            ways.setdefault(slot, []).append((p, then))
+        return ways
+
+    @cached_property
+    def _choices(self) -> tuple[list[tuple[Slot, Junction]], list[float]]:
+        return list(self.arcs), _sums(self.arcs.values())
+
+    def draw(self, chance: random.Random) -> tuple[Slot, Junction]:
+        """Choose the next slot, and the point after it."""
+        return _choose(chance, *self._choices)
+
+    def check(self, ends: Sequence[Junction]) -> None:
+        """Refuse a sentence that may be without a stop, or have it anywhere but at its end."""
+        for slot, then in self.arcs:
+            if any((word in STOPS) != (then in ends) for word in slot.words):
+                words = " ".join(slot.words[:3])
+                raise ValueError(f"a sentence must have one stop, its last word; see {words!r}")
+        if abs(math.fsum(self.arcs.values()) - 1) > 1e-9:
+            raise ValueError("a sentence may end without a stop")
+
+
+def _sums(weights: Iterable[float]) -> list[float]:
+    """Return running sums, added in order: the same bits on every machine."""
+    return list(itertools.accumulate(weights))
+
+
+def _choose(chance: random.Random, things: Sequence[T], sums: Sequence[float]) -> T:
+    """Choose one of the things, whose weights are given by their running sums."""
+    if len(things) == 1:
+        return things[0]
+    return things[min(bisect(sums, chance.random() * sums[-1]), len(things) - 1)]
+
+
+class Language:
+    """A compiled grammar: the junctions between the words of its texts, latents and entities.
+
+    A text is one ``opening`` sentence, one or more ``middle`` ones, one ``closing`` sentence and
+    the end. The latents are the same for a whole text: its opinion, where some words come as good
+    and bad, and its topic. All settings of them are equally probable. Entities are the people and
+    things that a text keeps naming. The state of one is 0 until it is spoken of; then it has a
+    variant, then also its word, and keeps both.
+
+    Parameters
+    ----------
+    grammar
+        With the rules ``opening``, ``middle`` and ``closing``, and the settings ``topics``;
+        ``more``, the probability of one more middle sentence; ``candour``, that of a word of the
+        text's own opinion; ``focus``, that of a word of its own topic; ``entities``, each as
+        ``name=class``; ``lean``, each as ``variant:topic=factor``; ``proper``, the classes of
+        names.
+    """
+
+    def __init__(self, grammar: Grammar) -> None:
+        settings = {"entities": [], "lean": [], "proper": [], **grammar.settings}
+        if missing := [name for name in SETTINGS if name not in settings]:
+            raise ValueError(f"the grammar must say @{' and @'.join(missing)}")
+        self.topics = settings["topics"]
+        if len(self.topics) < 2 or len(set(self.topics)) < len(self.topics):
+            raise ValueError(f"@topics must be two or more different names, got {self.topics}")
+        self.more, self._candour, self._focus = (
+            _number(f"@{name}", " ".join(settings[name])) for name in ("more", "candour", "focus")
+        )
+        if self.more == 1:
+            raise ValueError("@more must be below 1, or no text would end")
+        self._class_of = _pairs("entities", settings["entities"])
+        self._proper = settings["proper"]
+        self._words, self._rules = grammar.words, grammar.rules
+        self._lean = {
+            name: _number(f"@lean {name}", factor, 1e-3, 1e3)
+            for name, factor in _pairs("lean", settings["lean"]).items()
+        }
+        leanings = {
+            f"{v}:{topic}" for words in self._words.values() for v in words for topic in self.topics
+        }
+        if wrong := set(self._lean) - leanings | set(self._proper) - set(self._words):
+            raise ValueError(
+                f"@lean and @proper must name what the grammar has, got {min(wrong)!r}"
+            )
+        self.opinionated = any(set(variants) == set(OPINIONS) for variants in self._words.values())
+        opinions = OPINIONS if self.opinionated else OPINIONS[:1]
+        self._latents = list(itertools.product(opinions, self.topics))
+        self.latents = len(self._latents)  # Z
+        #: what the states of each entity mean; the last one is nobody
+        self.states: list[list[State]] = [
+            *map(self._states, self._class_of.values()),
+            [(None, None)],
+        ]
+        #: the states of all before anything has been said
+        self.unnamed = (0,) * len(self.states)
+        self._one = np.ones(self.latents)
+        self._end = self._fixed(END)
+        self._slots: dict[tuple[str, int], Slot] = {}
+        self._growing: list[str] = []  # rules
+        self._grown: dict[tuple[str, int, Junction], Junction] = {}
+        self._junctions: dict[tuple[tuple[tuple[Slot, Junction], float], ...], Junction] = {}
+        self._join()
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Every slot of the language."""
+        return [*self._slots.values(), self._end]
+
+    @property
+    def words(self) -> set[str]:
+        """Every word that the language can write, and the end of a text."""
+        return {word for slot in self.slots for word in slot.words}
+
+    def _join(self) -> None:
+        """Join the three kinds of sentences into texts."""
+        self.middle, between, end = Junction(), Junction(), Junction()
+        self.opening = self._rule("opening", 0, self.middle)
+        middle = self._rule("middle", 0, between)
+        self.closing = self._rule("closing", 0, end)
+        for junction in self._junctions.values():
+            junction.check(ends=(self.middle, between, end))
+        self.middle.arcs.update(middle.arcs)
+        between.arcs.update({arc: self.more * p for arc, p in middle.arcs.items()})
+        between.arcs.update({arc: (1 - self.more) * p for arc, p in self.closing.arcs.items()})
+        end.arcs[self._end, Junction()] = 1.0
+
+    # Words and their probabilities
+
+    def _class(self, name: str) -> dict[str, list[Word]]:
+        """Return the words of a class by variant."""
+        if name not in self._words:
+            raise ValueError(f"there is no class of words {name!r}")
+        variants = self._words[name]
+        for kinds in (OPINIONS, self.topics):
+            if set(kinds) & set(variants) and set(kinds) != set(variants):
+                raise ValueError(f"class {name!r} must have the variants {kinds} and no others")
+        return variants
+
+    def _shares(self, name: str, sign: str) -> dict[str, Vector]:
+        """Return the probabilities of the variants of a class."""
+        variants = self._class(name)
+
+        def share(variant: str, opinion: str, topic: str) -> float:
+            if variant in OPINIONS:
+                own = (variant == opinion) == (sign != "-")
+                return self._candour if own else 1 - self._candour
+            if variant in self.topics:
+                others = (1 - self._focus) / (len(self.topics) - 1)
+                return self._focus if variant == topic else others
+            weights = {
+                v: self._lean.get(f"{v}:{topic}", 1.0) * sum(word.weight for word in words)
+                for v, words in variants.items()
+            }
+            return weights[variant] / math.fsum(weights.values())
+
+        return {v: np.array([share(v, *latents) for latents in self._latents]) for v in variants}
+
+    def _states(self, name: str) -> list[State]:
+        """Return what may be known of an entity of a class."""
+        variants = self._class(name)
+        known: list[State] = [(variant, None) for variant in variants]
+        known += [(variant, word) for variant, words in variants.items() for word in words]
+        return [(None, None), *known]
+
+    def _slot(self, text: str, form: int) -> Slot:
+        """Return the slot of ``word``, ``first/second``, ``$entity``, ``<class+.form@entity>``."""
+        key = text, form if "#" in text or "/" in text else 0
+        if key in self._slots:
+            return self._slots[key]
+        if re.fullmatch(FORMS, text):
+            word = Word.read(text)
+            slot = self._fixed(word.form(form if len(word.forms) > 1 else 0))
+        else:
+            named = text[:1] == "$" and self._class_of.get(text[1:])
+            match = _SLOT.fullmatch(f"<{named}@{text[1:]}>" if named else text)
+            if not match:
+                raise ValueError(f"this is no word, no <class>, no $entity and no {{rule}}: {text}")
+            name, sign, number, current, entity = match.groups()
+            slot = self._open(name, sign, form if current else int(number or 0), entity)
+        self._slots[key] = slot
+        return slot
+
+    def _fixed(self, word: str) -> Slot:
+        """Return a slot of one word."""
+        return Slot([{word: {0: self._one}}], len(self._class_of))
+
+    def _open(self, name: str, sign: str, form: int, entity: str | None) -> Slot:
+        """Return a slot of the words of a class, chosen freely or to fit an entity."""
+        if entity is not None and entity not in self._class_of:
+            raise ValueError(f"there is no entity {entity!r}")
+        place = list(self._class_of).index(entity) if entity else len(self._class_of)
+        owner = self._class_of[entity] if entity else name
+        variants, shares = self._class(name), self._shares(owner, sign)
+        if not set(shares) <= set(variants):
+            raise ValueError(f"class {name!r} must have the variants of {owner!r}: {list(shares)}")
+        numbers = {state: number for number, state in enumerate(self.states[place])}
+        sayings: list[Sayings] = [{} for _ in numbers]
+        for (variant, known), state in numbers.items():
+            for v, share in shares.items() if variant is None else [(variant, self._one)]:
+                words = [known] if known and name == owner else variants[v]
+                total = sum(word.weight for word in words)
+                for word in words:
+                    after = numbers.get((v, word if name == owner else known), 0)
+                    chances = sayings[state].setdefault(word.form(form), {})
+                    chances[after] = chances.get(after, 0) + share * (word.weight / total)
+        return Slot(sayings, place, name in self._proper)
+
+    # Rules
+
+    def _rule(self, name: str, form: int, then: Junction) -> Junction:
+        """Return the junction from which a rule leads to another junction."""
+        key = (name, form, then)
+        if key not in self._grown:
+            if name not in self._rules:
+                raise ValueError(f"there is no rule {name!r}")
+            if name in self._growing:
+                raise ValueError(f"the rule {name!r} leads back to itself")
+            self._growing.append(name)
+            self._grown[key] = self._grow(self._rules[name], form, then)
+            self._growing.pop()
+        return self._grown[key]
+
+    def _grow(self, tree: Tree, form: int, then: Junction) -> Junction:
+        """Return the junction from which a tree leads to another junction."""
+        arcs: dict[tuple[Slot, Junction], float] = {}
+        if isinstance(tree, str):
+            if rule := _RULE.fullmatch(tree):
+                return self._rule(rule[1], int(rule[2] or form), then)
+            arcs[self._slot(tree, form), then] = 1.0
+        else:
+            total = sum(weight for weight, _ in tree)
+            for weight, parts in tree:
+                start = then
+                for part in reversed(parts):
+                    start = self._grow(part, form, start)
+                for arc, p in start.arcs.items():
+                    arcs[arc] = arcs.get(arc, 0.0) + p * weight / total
+        return self._junctions.setdefault(tuple(arcs.items()), Junction(arcs))
+
+    # Texts
+
+    def write(self, chance: random.Random) -> tuple[int, list[list[str]], str]:
+        """Draw the latents and a text: its latents, its sentences, and how it is printed."""
+        latent = int(chance.random() * self.latents)
+        states = list(self.unnamed)
+        sentences: list[list[str]] = [[]]
+        printed: list[str] = []
+        junction = self.opening
+        while True:
+            slot, junction = junction.draw(chance)
+            word, states[slot.entity] = slot.draw(chance, states[slot.entity], latent)
+            if word == END:
+                return latent, sentences[:-1], "".join(printed)
+            if word not in PUNCTUATION and printed:
+                printed.append(" ")
+            first = slot.proper or not sentences[-1]
+            printed.append(word[0].upper() + word[1:] if first else word)
+            sentences[-1].append(word)
+            if word in STOPS:
+                sentences.append([])
+
+
+def _number(name: str, text: str, least: float = 0, most: float = 1) -> float:
+    """Return the number that a setting gives."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}, got {text!r}")
+    return number
+
+
+def _pairs(name: str, values: list[str]) -> dict[str, str]:
+    """Return what a setting of the form ``name=value ...`` says."""
+    if wrong := [value for value in values if not re.fullmatch(r"[\w:]+=[\w.]+", value)]:
+        raise ValueError(f"@{name} must be written name=value, got {wrong[0]!r}")
+    return dict(value.split("=") for value in values)
