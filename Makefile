@@ -19,7 +19,7 @@ $(VENV)/book: pyproject.toml constraints.txt
 	@$(PIP) -e ".[book]"
 	@touch $@
 
-$(VENV)/test $(VENV)/lab $(VENV)/bench: $(VENV)/%: $(VENV)/book
+$(VENV)/test $(VENV)/lab $(VENV)/bench $(VENV)/real: $(VENV)/%: $(VENV)/book
 	@$(PIP) -e ".[$*]"
 	@touch $@
 
@@ -54,6 +54,7 @@ pages: $(VENV)/test  ## run every notebook and compare; build the book and check
 notebooks: $(VENV)/test  ## weave the notebooks whose manuscript changed
 	@$(RUN) book/weave.py
 
+real: $(VENV)/real
 real full claims: $(VENV)/book  ## the recorded runs: real data, full scale, five seeds
 	@$(RUN) -m companion run $@
 

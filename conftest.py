@@ -12,7 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parent
 _home = tempfile.TemporaryDirectory()
-os.environ.update(COMPANION_QUIET="1", OMP_NUM_THREADS="1", COMPANION_HOME=_home.name)
+os.environ.update(
+    COMPANION_QUIET="1",
+    OMP_NUM_THREADS="1",
+    COMPANION_HOME=_home.name,
+    KERAS_BACKEND="torch",  # for tests that import Keras before the package
+)
 for name in ("COMPANION_SEED", "COMPANION_SCALE"):
     os.environ.pop(name, None)
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import pickle
 import random
+import re
+import subprocess
+import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import chisquare
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 
+from companion.data import grammar
 from companion.data._automaton import Language
 from companion.data._notation import Grammar
 from companion.data.oracle import Estimate, Oracle
+from companion.text import Tokenizer
 
 END = "<eos>"
 
@@ -29,20 +38,21 @@ TOY = """
 @proper first
 first/female: ana mia*2
 first/male: tom
-she/female: she
-she/male: he
+she/female: she*3 they
+she/male: he*3 they
 it/west: horse/horses
 it/space: rocket/rockets
   moon/moons*2
 
 good/good: fine great*3
-good/bad: dull
-opening = (2: $who | <she@who>) saw (a <it> | <it.1>) .
+good/bad: dull*4 fine
+opening = (2: $who | <she@who>) saw (a {it 0} | {it 1}) .
 middle = 3: {thing 0} | {thing 1} | <she@who> was [not] <good+> , $who .
   # these two can say the same
   | 2: (<she@who> | $who) sang . | he sang . | 2: not <good-> !
-thing = the <it#> is/are (2: red | <good+> | fine) .
-closing = bye [bye] $who . | bye <she@who> ? | not <good+> !
+thing = the {it} is/are (2: red | <good+> | fine) .
+it = <it#>
+closing = bye [2: bye | so] $who . | bye <she@who> ? | not <good+> !
 """
 NAMES = {"ana": "she", "mia": "she", "tom": "he"}
 NOUNS = {"horse": "horses", "rocket": "rockets", "moon": "moons"}
@@ -55,13 +65,11 @@ SEEN = {
     "west": {"horse": 0.7, "rocket": 0.3 / 3, "moon": 0.3 * 2 / 3},
     "space": {"horse": 0.3, "rocket": 0.7 / 3, "moon": 0.7 * 2 / 3},
 }
-PRAISE = {"fine": 1 / 4, "great": 3 / 4}
-
-
-def words_of(opinion):
-    """The words that an opinion chooses where it says what it thinks."""
-    own, other = (0.8, 0.2) if opinion == "good" else (0.2, 0.8)
-    return {"fine": own * PRAISE["fine"], "great": own * PRAISE["great"], "dull": other}
+SAID = {
+    "good": {"great": 0.8 * 3 / 4, "fine": 0.8 / 4 + 0.2 / 5, "dull": 0.2 * 4 / 5},
+    "bad": {"great": 0.2 * 3 / 4, "fine": 0.2 / 4 + 0.8 / 5, "dull": 0.8 * 4 / 5},
+}
+OPPOSITE = {"good": "bad", "bad": "good"}
 
 
 def sentences(opinion, topic, name):
@@ -71,29 +79,29 @@ def sentences(opinion, topic, name):
     def add(kind, p, text):
         kinds[kind][tuple(text.split())] += p
 
-    she, says = NAMES[name], words_of(opinion)
-    turned = words_of("bad" if opinion == "good" else "good")
     for noun, p in SEEN[topic].items():
-        nouns = NOUNS[noun]
-        for start, q in ((name, 2 / 3), (she, 1 / 3)):
+        for start, q in ((name, 2 / 3), (NAMES[name], 1 / 3 * 3 / 4), ("they", 1 / 3 * 1 / 4)):
             add("opening", p * q / 2, f"{start} saw a {noun} .")
-            add("opening", p * q / 2, f"{start} saw {nouns} .")
-        for subject, q in ((f"the {noun} is", 3 / 10), (f"the {nouns} are", 1 / 10)):
+            add("opening", p * q / 2, f"{start} saw {NOUNS[noun]} .")
+        for subject, q in ((f"the {noun} is", 3 / 10), (f"the {NOUNS[noun]} are", 1 / 10)):
             add("middle", p * q / 2, f"{subject} red .")
             add("middle", p * q / 4, f"{subject} fine .")
-            for word, r in says.items():
+            for word, r in SAID[opinion].items():
                 add("middle", p * q / 4 * r, f"{subject} {word} .")
-    for word, p in says.items():
-        add("middle", p / 20, f"{she} was {word} , {name} .")
-        add("middle", p / 20, f"{she} was not {word} , {name} .")
-        add("closing", p / 3, f"not {word} !")
-    for word, p in turned.items():
+    for she, p in ((NAMES[name], 3 / 4), ("they", 1 / 4)):
+        for word, q in SAID[opinion].items():
+            add("middle", p * q / 20, f"{she} was {word} , {name} .")
+            add("middle", p * q / 20, f"{she} was not {word} , {name} .")
+        add("middle", p / 10, f"{she} sang .")
+        add("closing", p / 3, f"bye {she} ?")
+    add("middle", 1 / 10, f"{name} sang .")
+    add("middle", 1 / 10, "he sang .")
+    for word, p in SAID[OPPOSITE[opinion]].items():
         add("middle", p / 5, f"not {word} !")
-    for start, p in ((she, 1 / 10), (name, 1 / 10), ("he", 1 / 10)):
-        add("middle", p, f"{start} sang .")
-    add("closing", 1 / 6, f"bye {name} .")
-    add("closing", 1 / 6, f"bye bye {name} .")
-    add("closing", 1 / 3, f"bye {she} ?")
+    for word, p in SAID[opinion].items():
+        add("closing", p / 3, f"not {word} !")
+    for said, p in (("bye", 1 / 2), ("bye bye", 1 / 3), ("bye so", 1 / 6)):
+        add("closing", p / 3, f"{said} {name} .")
     return kinds
 
 
@@ -160,7 +168,7 @@ def texts(language):
     written = [[*itertools.chain(*language.write(chance)[1])] for _ in range(8)]
     seldom = [
         "she saw horses . he sang . not dull ! not fine ! not fine !",
-        "he saw a moon . he sang . the moon is fine . the moons are dull . bye he ?",
+        "they saw a moon . he sang . the moon is fine . the moons are dull . bye he ?",
         "she saw a rocket . she was not dull , ana . not great ! she sang . bye bye ana .",
     ]
     return written + [text.split() for text in seldom]
@@ -221,7 +229,8 @@ def test_a_hidden_word_has_the_probability_that_brute_force_finds(oracle, texts)
             np.testing.assert_allclose(oracle.masked(text, i), column(whole, oracle), atol=1e-14)
 
 
-def all_pairs(more=0.4):
+@pytest.fixture(scope="module")
+def pairs(more=0.4):
     """P(a, b) of sentences that follow each other, and of such that come from different texts."""
     middles = sum(m * (1 - more) * more ** (m - 1) for m in range(1, 200))
     first = defaultdict(lambda: np.zeros(2))  # P(a, topic) where a has a successor
@@ -246,8 +255,8 @@ def all_pairs(more=0.4):
     return joint, apart
 
 
-def test_one_sentence_follows_another_as_often_as_among_all_pairs(oracle):
-    joint, apart = all_pairs()
+def test_one_sentence_follows_another_as_often_as_among_all_pairs(oracle, pairs):
+    joint, apart = pairs
     assert sum(joint.values()) == pytest.approx(1)
     assert sum(apart.values()) == pytest.approx(1)
     for a, b in apart:
@@ -255,8 +264,8 @@ def test_one_sentence_follows_another_as_often_as_among_all_pairs(oracle):
         assert oracle.next_sentence(a, b) == pytest.approx(expected, abs=1e-12), (a, b)
 
 
-def test_the_accuracy_on_pairs_is_that_of_all_pairs(language):
-    joint, apart = all_pairs()
+def test_the_accuracy_on_pairs_is_that_of_all_pairs(language, pairs):
+    joint, apart = pairs
     truth = sum(max(joint[pair], p) for pair, p in apart.items()) / 2
     value, error = Oracle(language, texts=4000).next_sentence_accuracy
     assert abs(value - truth) < 3 * error < 0.05
@@ -287,33 +296,53 @@ def test_entropy_and_accuracy_are_those_of_all_texts_within_their_errors():
         assert estimate.error == pytest.approx(error / math.sqrt(1000), rel=0.1)
 
 
-def test_texts_are_written_as_often_as_they_should_be(language):
-    n, chance, counts = 30_000, random.Random(1), Counter()
-    for _ in range(n):
-        latent, written, _ = language.write(chance)
-        counts[divmod(latent, 2), tuple(itertools.chain(*written))] += 1
+@pytest.fixture(scope="module")
+def written(language):
+    """Many texts: opinion, topic, sentences."""
+    chance = random.Random(1)
+    texts = [language.write(chance) for _ in range(30_000)]
+    return [(*divmod(latent, 2), *map(tuple, said)) for latent, said, _ in texts]
+
+
+def assert_as_often(seen, expected):
+    """Compare counts with expected ones, the rare ones together, by the chi-square test."""
+    often = {case: count for case, count in expected.items() if count >= 8}
+    assert len(often) > 10
+    counts = [seen[case] for case in often]
+    wanted = list(often.values())
+    if sum(wanted) < seen.total() - 1:
+        counts.append(seen.total() - sum(counts))
+        wanted.append(seen.total() - sum(wanted))
+    assert chisquare(counts, wanted).pvalue > 0.01
+
+
+@pytest.mark.parametrize(("place", "kind"), [(2, "opening"), (3, "middle"), (-1, "closing")])
+def test_sentences_are_written_as_often_as_they_should_be(written, place, kind):
+    expected = defaultdict(float)
+    for latents, p, kinds in WORLDS:
+        for sentence, q in kinds[kind].items():
+            expected[*latents, sentence] += len(written) * p * q
+    assert_as_often(Counter((*text[:2], text[place]) for text in written), expected)
+
+
+def test_texts_are_written_as_often_as_they_should_be(written):
     expected = {
-        (place, text): 0.6 * n * joint[place]
+        (*latents, *split(text)[:-1]): 0.6 * len(written) * joint[latents]
         for text, joint in short_texts().items()
-        for place in np.ndindex(2, 2)
+        for latents in np.ndindex(2, 2)
     }
-    cells = [cell for cell, count in expected.items() if count >= 8]
-    assert len(cells) > 100
-    seen = [counts[cell] for cell in cells]
-    wanted = [expected[cell] for cell in cells]
-    found = chisquare([*seen, n - sum(seen)], [*wanted, n - sum(wanted)])
-    assert found.pvalue > 0.01
+    assert_as_often(Counter(written), expected)
 
 
 def test_a_text_is_printed_with_capitals_and_without_spaces_before_its_signs(language):
     written = {language.write(random.Random(seed))[2] for seed in range(200)}
-    assert "Ana saw a horse. She was great, Ana. Not dull!" in written
+    assert "They saw a horse. She was fine, Ana. Not dull!" in written
 
 
 def test_a_language_without_opinions_has_topics_but_no_labels():
     plain = [line for line in TOY.split("\n") if not line.startswith("good/")]
-    grammar = Grammar.read("\n".join(plain).replace("<good+>", "fine").replace("<good->", "dull"))
-    oracle = Oracle(Language(grammar))
+    plain = Grammar.read("\n".join(plain).replace("<good+>", "fine").replace("<good->", "dull"))
+    oracle = Oracle(Language(plain))
     found = oracle.posterior(["ana", "saw", "a", "horse", "."])
     west, space = (NAMED[topic]["ana"] * SEEN[topic]["horse"] for topic in TOPICS)
     assert list(found) == ["topic"]
@@ -356,11 +385,12 @@ def test_a_text_of_two_thousand_words_does_not_underflow(oracle):
 
 def test_a_word_can_be_hidden_among_two_thousand(oracle):
     text = f"ana saw a horse . {'the horse is red . ' * 400} bye ana .".split()
-    found = dict(zip(oracle.vocabulary, oracle.masked(text, 1003), strict=True))
-    assert text[1003] == "red"
-    assert found["red"] == pytest.approx(1 / 2)
-    assert found["dull"] == pytest.approx(1 / 4 * 1 / 2)
-    assert found["great"] == pytest.approx(1 / 4 * 1 / 2 * 3 / 4)
+    for position in (8, 1003, 1998):
+        found = dict(zip(oracle.vocabulary, oracle.masked(text, position), strict=True))
+        assert text[position] == "red"
+        assert found["red"] == pytest.approx(1 / 2)
+        assert found["dull"] == pytest.approx(1 / 4 * (0.8 + 0.2) / 2 * 4 / 5)
+        assert found["great"] == pytest.approx(1 / 4 * (0.8 + 0.2) / 2 * 3 / 4)
 
 
 @pytest.fixture(scope="module")
@@ -535,10 +565,10 @@ def test_a_vocabulary_that_lacks_or_repeats_a_word_is_refused(language, oracle, 
         ("@entities who", "@entities must be written name=value, got 'who'"),
         ("@entities who=nobody", "no class of words 'nobody'"),
         ("@lean female:west", "@lean must be written name=value"),
-        ("@lean female:east=3", "must name what the grammar has, got 'female:east'"),
-        ("@lean woman:west=3", "must name what the grammar has, got 'woman:west'"),
+        ("@lean female:east=3", "must name what is there, got 'female:east'"),
+        ("@lean woman:west=3", "must name what is there, got 'woman:west'"),
         ("@lean female:west=0", "@lean female:west must be a number from 0.001 to 1000"),
-        ("@proper nobody", "must name what the grammar has, got 'nobody'"),
+        ("@proper nobody", "must name what is there, got 'nobody'"),
     ],
 )
 def test_a_grammar_with_a_slip_is_refused_with_the_place(lines, message):
@@ -550,3 +580,356 @@ def test_a_grammar_with_a_slip_is_refused_with_the_place(lines, message):
 def test_a_grammar_without_a_setting_that_it_needs_is_refused(setting):
     with pytest.raises(ValueError, match=f"the grammar must say @{setting}"):
         Language(Grammar.read(TOY.replace(f"@{setting}", "# ")))
+
+
+# The language itself
+
+PIN = "bb04fcd19df8012e"  # how the digest of the first texts begins
+DIGEST = """
+import hashlib, json
+from dataclasses import astuple
+from companion.data import grammar
+texts = [*map(astuple, grammar.reviews(40, label_noise=0.2) + grammar.documents(20, seed=7))]
+keys = [grammar.groups(), grammar.opposites(), grammar.analogies(), grammar.oracle().vocabulary]
+print(hashlib.sha256(json.dumps([texts, keys]).encode()).hexdigest())
+"""
+KINDS = ("reviews", "documents")
+STOPS = (".", "!", "?")
+SIGNS = (*STOPS, ",", ";", ":")
+TWINS = {"is": "are", "was": "were", "has": "have", "seems": "seem", "remains": "remain"}
+TWINS |= {b: a for a, b in TWINS.items()}
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    return grammar.reviews(3000, seed=11)
+
+
+@pytest.fixture(scope="module")
+def documents():
+    return grammar.documents(1000, seed=11)
+
+
+@pytest.fixture(scope="module")
+def said(reviews, documents):
+    """The sentences of each kind of text."""
+    return {
+        "reviews": [s for review in reviews for s in split(review.tokens)[:-1]],
+        "documents": [tuple(s) for document in documents for s in document.sentences],
+    }
+
+
+@pytest.fixture(scope="module")
+def some(reviews, documents):
+    """The words of a few texts of each kind."""
+    return {
+        "reviews": [review.tokens for review in reviews[:60]],
+        "documents": [[*itertools.chain(*document.sentences)] for document in documents[:30]],
+    }
+
+
+def opinions(*signs):
+    """The words of the groups that carry an opinion."""
+    return {
+        w for name, words in grammar.groups().items() if name.split()[0] in signs for w in words
+    }
+
+
+def test_a_seed_gives_the_same_texts_in_every_process():
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert digests.pop().startswith(PIN)
+
+
+def test_a_longer_list_begins_with_the_shorter_one():
+    assert grammar.reviews(20, label_noise=0.3)[:10] == grammar.reviews(10, label_noise=0.3)
+    assert grammar.documents(6)[:3] == grammar.documents(3)
+    assert grammar.reviews(0) == grammar.documents(0) == []
+
+
+def test_another_seed_gives_other_texts(reviews, documents):
+    assert not {r.text for r in reviews} & {r.text for r in grammar.reviews(300, seed=12)}
+    assert not {d.text for d in documents} & {d.text for d in grammar.documents(100, seed=12)}
+
+
+def test_label_noise_turns_labels_over_and_nothing_else(reviews):
+    noisy = grammar.reviews(len(reviews), seed=11, label_noise=0.2)
+    assert [replace(review, label=review.truth) for review in noisy] == reviews
+    turned = np.mean([review.label != review.truth for review in noisy])
+    assert turned == pytest.approx(0.2, abs=4 * math.sqrt(0.2 * 0.8 / len(noisy)))
+
+
+def test_praise_and_blame_and_all_topics_are_equally_frequent(reviews, documents):
+    assert np.mean([r.truth for r in reviews]) == pytest.approx(
+        0.5, abs=2 / math.sqrt(len(reviews))
+    )
+    for texts in (reviews, documents):
+        counts = Counter(text.topic for text in texts)
+        assert set(counts) == set(grammar.oracle().topics)
+        assert chisquare(list(counts.values())).pvalue > 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_word_is_in_the_vocabulary_and_the_end_of_a_text_is_understood(said, kind):
+    words = set(itertools.chain(*said[kind]))
+    assert END not in words
+    assert words < set(grammar.oracle(kind).vocabulary)
+
+
+def test_both_kinds_share_a_vocabulary_of_about_two_thousand_words():
+    vocabulary = grammar.oracle("reviews").vocabulary
+    assert vocabulary == grammar.oracle("documents").vocabulary == sorted(set(vocabulary))
+    assert END in vocabulary
+    assert 1500 <= len(vocabulary) <= 2500
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_printed_text_has_the_same_words_as_the_tokens(reviews, documents, kind):
+    if kind == "reviews":
+        pairs = [(review.text, review.tokens) for review in reviews]
+    else:
+        pairs = [(d.text, [*itertools.chain(*d.sentences)]) for d in documents]
+    tokenizer = Tokenizer()
+    tokenizer.fit_on_texts([text for text, _ in pairs])
+    printed = tokenizer.sequences_to_texts(
+        tokenizer.texts_to_sequences([text for text, _ in pairs])
+    )
+    assert printed == [" ".join(w for w in tokens if w not in SIGNS) for _, tokens in pairs]
+    assert not [
+        text for text, _ in pairs if re.search(r"  | [.,;:!?]|[.,;:!?]\w|[.!?] [a-z]", text)
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_probabilities_of_the_next_word_sum_to_one(some, kind):
+    for tokens in some[kind][:20]:
+        np.testing.assert_allclose(grammar.oracle(kind).next_tokens(tokens).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_as_probable_as_its_words_one_after_another(some, kind):
+    oracle = grammar.oracle(kind)
+    ids = {word: i for i, word in enumerate(oracle.vocabulary)}
+    for tokens in some[kind]:
+        steps = oracle.next_tokens(tokens)[range(len(tokens) + 1), [ids[w] for w in [*tokens, END]]]
+        assert oracle.log_prob(tokens) == pytest.approx(np.log(steps).sum())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hidden_words_are_as_probable_as_the_texts_that_they_complete(some, kind):
+    oracle, chance = grammar.oracle(kind), random.Random(3)
+    for tokens in some[kind][:20]:
+        i = chance.randrange(len(tokens))
+        chances = oracle.masked(tokens, i)
+        best = np.argsort(chances)[-3:]
+        whole = [[*tokens[:i], oracle.vocabulary[id], *tokens[i + 1 :]] for id in best]
+        with np.errstate(divide="ignore"):
+            expected = np.log(chances[best]) - np.log(chances[best[-1]])
+        found = [oracle.log_prob(text) - oracle.log_prob(whole[-1]) for text in whole]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_best_possible_loss_is_between_two_and_two_and_a_half_nats(kind):
+    assert 2.0 <= grammar.oracle(kind).entropy <= 2.5
+
+
+def test_the_perfect_reader_is_right_as_often_as_it_says(reviews):
+    oracle = grammar.oracle(label_noise=0.1)
+    right = []
+    for review in grammar.reviews(500, seed=13, label_noise=0.1):
+        right.append(oracle.posterior(review.tokens)["label"].argmax() == review.label)
+    error = math.hypot(oracle.bayes_accuracy.error, np.std(right) / math.sqrt(len(right)))
+    assert np.mean(right) == pytest.approx(oracle.bayes_accuracy, abs=3 * error)
+
+
+def test_one_can_tell_the_topic_of_a_document():
+    assert grammar.oracle("documents").bayes_accuracy >= 0.95
+
+
+def test_one_can_tell_whether_a_sentence_belongs_to_a_document():
+    assert grammar.oracle("documents").next_sentence_accuracy >= 0.9
+
+
+def test_a_bag_of_words_misses_five_points():
+    train, test = grammar.reviews(6000, seed=21), grammar.reviews(2000, seed=22)
+    count = CountVectorizer(analyzer=lambda review: review.tokens, binary=True)
+    model = LogisticRegression(C=0.1, max_iter=500)
+    model.fit(count.fit_transform(train), [review.label for review in train])
+    accuracy = model.score(count.transform(test), [review.label for review in test])
+    assert 0.7 < accuracy < grammar.oracle().bayes_accuracy - 0.05
+
+
+def verdict(oracle, opening, sentence):
+    """P(praise) after a neutral opening and one sentence, None if it cannot stand there."""
+    try:
+        return oracle.posterior([*opening, *sentence])["label"][1]
+    except ValueError:
+        return None
+
+
+def test_a_concession_that_changes_sides_changes_the_opinion(reviews):
+    good, bad, oracle = opinions("good"), opinions("bad"), grammar.oracle()
+    flips = []
+    for review in reviews:
+        opening, *rest = split(review.tokens)[:-2]
+        for sentence in rest:
+            carrying = [i for i, word in enumerate(sentence) if word in good | bad]
+            if "although" in sentence and len({sentence[i] in good for i in carrying}) == 2 == len(
+                carrying
+            ):
+                i, j = carrying
+                other = list(sentence)
+                other[i], other[j] = other[j], other[i]
+                if (q := verdict(oracle, opening, other)) is not None:
+                    flips.append((verdict(oracle, opening, sentence) > 0.5) != (q > 0.5))
+    assert len(flips) > 5
+    assert all(flips)
+
+
+def test_a_negation_that_is_left_out_changes_the_opinion(reviews):
+    carriers, oracle = opinions("good", "bad"), grammar.oracle()
+    flips = []
+    for review in reviews:
+        opening, *rest = split(review.tokens)[:-2]
+        for sentence in rest:
+            if sentence.count("not") == 1 == sum(word in carriers for word in sentence):
+                other = [word for word in sentence if word != "not"]
+                if (q := verdict(oracle, opening, other)) is not None:
+                    flips.append((verdict(oracle, opening, sentence) > 0.5) != (q > 0.5))
+    assert len(flips) > 5
+    assert all(flips)
+
+
+@pytest.mark.parametrize("distance", [0, 8, 40])
+def test_a_verb_agrees_with_its_subject_at_the_distance_that_is_asked_for(distance):
+    oracle, found = grammar.oracle(distance=distance), 0
+    groups = grammar.groups()
+    subjects = {*groups["aspect singular"], *groups["aspect plural"]}
+    for review in grammar.reviews(200, distance=distance):
+        tokens = review.tokens
+        for i, verb in enumerate(tokens[distance + 1 :], start=distance + 1):
+            between = tokens[i - distance : i]
+            if verb in TWINS and tokens[i - distance - 1] in subjects and not {*between} & {*SIGNS}:
+                found += 1
+                assert oracle.log_prob([*tokens[:i], TWINS[verb], *tokens[i + 1 :]]) == -math.inf
+    assert found > 20
+
+
+# The answer keys
+
+
+def test_every_word_of_the_answer_keys_is_in_the_vocabulary():
+    keys = [*grammar.groups().values(), *grammar.opposites(), *grammar.analogies()]
+    assert set(itertools.chain(*keys)) < set(grammar.oracle().vocabulary)
+
+
+def test_groups_have_four_words_or_more_and_none_in_common():
+    groups = grammar.groups()
+    assert min(map(len, groups.values())) >= 4
+    assert max(Counter(itertools.chain(*groups.values())).values()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_words_of_a_group_share_all_their_places(some, kind):
+    groups, chance, tried = grammar.groups(), random.Random(4), set()
+    group_of = {word: name for name, words in groups.items() for word in words}
+    for tokens in some[kind]:
+        for word in dict.fromkeys(tokens):
+            if (name := group_of.get(word)) and name not in tried:
+                other = chance.choice(groups[name])
+                changed = [other if w == word else w for w in tokens]
+                assert grammar.oracle(kind).log_prob(changed) > -math.inf, (word, other)
+                tried.add(name)
+    assert len(tried) > len(groups) / 2
+
+
+def test_opposites_share_their_places(some):
+    opposites = dict(grammar.opposites())
+    tried = set()
+    for tokens in some["reviews"]:
+        for word in set(tokens) & set(opposites):
+            changed = [opposites[word] if w == word else w for w in tokens]
+            assert grammar.oracle().log_prob(changed) > -math.inf, word
+            tried.add(word)
+    assert len(tried) > 20
+
+
+def test_the_words_of_an_analogy_are_four_and_stand_in_matching_groups():
+    group_of = {word: name for name, words in grammar.groups().items() for word in words}
+    for words in grammar.analogies():
+        assert len(set(words)) == 4, words
+        a, b, c, d = (group_of.get(word, "").split()[-1:] for word in words)
+        assert not (a and c) or a == c, words
+        assert not (b and d) or b == d, words
+
+
+# How it reads
+
+
+def test_articles_fit_the_words_after_them(said):
+    vowel = re.compile(r"(?!uni[^nm]|us[ae]|eu|one|once)[aeiou]|hour|honest|honour|heir")
+    sentences = said["reviews"] + said["documents"]
+    pairs = Counter(pair for sentence in sentences for pair in itertools.pairwise(sentence))
+    assert len(sentences) > 20_000
+    for article, word in pairs:
+        if article in ("a", "an"):
+            assert (article == "an") == bool(vowel.match(word)), (article, word)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_sentence_skeleton_makes_up_more_than_two_percent(said, kind):
+    often = {w for w, _ in Counter(itertools.chain(*said[kind])).most_common(150)}
+    skeletons = Counter(tuple(w if w in often else "_" for w in s) for s in said[kind])
+    skeleton, count = skeletons.most_common(1)[0]
+    assert count <= 0.02 * len(said[kind]), " ".join(skeleton)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: grammar.reviews(-1),
+        lambda: grammar.documents(-1),
+        lambda: grammar.reviews(1, seed=-1),
+        lambda: grammar.documents(1, seed=-1),
+        lambda: grammar.reviews(1, label_noise=0.6),
+        lambda: grammar.reviews(1, label_noise=-0.1),
+        lambda: grammar.reviews(1, label_noise=math.nan),
+        lambda: grammar.oracle(label_noise=0.6),
+        lambda: grammar.reviews(1, distance=3),
+        lambda: grammar.documents(1, distance=44),
+        lambda: grammar.oracle(distance=-4),
+        lambda: grammar.oracle("poems"),
+    ],
+)
+def test_a_number_or_a_kind_out_of_range_is_refused(ask):
+    with pytest.raises(ValueError, match=r"must be .*, got"):
+        ask()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: grammar.reviews(1.0),
+        lambda: grammar.documents("1"),
+        lambda: grammar.reviews(1, seed=0.5),
+        lambda: grammar.documents(1, seed=None),
+        lambda: grammar.reviews(1, label_noise="0.1"),
+        lambda: grammar.reviews(1, distance=2.5),
+    ],
+)
+def test_what_is_no_number_is_refused(ask):
+    with pytest.raises(TypeError):
+        ask()

@@ -136,31 +136,8 @@ class Language:
     """
 
     def __init__(self, grammar: Grammar) -> None:
-        settings = {"entities": [], "lean": [], "proper": [], **grammar.settings}
-        if missing := [name for name in SETTINGS if name not in settings]:
-            raise ValueError(f"the grammar must say @{' and @'.join(missing)}")
-        self.topics = settings["topics"]
-        if len(self.topics) < 2 or len(set(self.topics)) < len(self.topics):
-            raise ValueError(f"@topics must be two or more different names, got {self.topics}")
-        self.more, self._candour, self._focus = (
-            _number(f"@{name}", " ".join(settings[name])) for name in ("more", "candour", "focus")
-        )
-        if self.more == 1:
-            raise ValueError("@more must be below 1, or no text would end")
-        self._class_of = _pairs("entities", settings["entities"])
-        self._proper = settings["proper"]
         self._words, self._rules = grammar.words, grammar.rules
-        self._lean = {
-            name: _number(f"@lean {name}", factor, 1e-3, 1e3)
-            for name, factor in _pairs("lean", settings["lean"]).items()
-        }
-        leanings = {
-            f"{v}:{topic}" for words in self._words.values() for v in words for topic in self.topics
-        }
-        if wrong := set(self._lean) - leanings | set(self._proper) - set(self._words):
-            raise ValueError(
-                f"@lean and @proper must name what the grammar has, got {min(wrong)!r}"
-            )
+        self._set({"entities": [], "lean": [], "proper": [], **grammar.settings})
         self.opinionated = any(set(variants) == set(OPINIONS) for variants in self._words.values())
         opinions = OPINIONS if self.opinionated else OPINIONS[:1]
         self._latents = list(itertools.product(opinions, self.topics))
@@ -179,6 +156,27 @@ class Language:
         self._grown: dict[tuple[str, int, Junction], Junction] = {}
         self._junctions: dict[tuple[tuple[tuple[Slot, Junction], float], ...], Junction] = {}
         self._join()
+
+    def _set(self, settings: dict[str, list[str]]) -> None:
+        """Take in the settings of a grammar."""
+        if missing := [name for name in SETTINGS if name not in settings]:
+            raise ValueError(f"the grammar must say @{' and @'.join(missing)}")
+        self.topics = settings["topics"]
+        if len(self.topics) < 2 or len(set(self.topics)) < len(self.topics):
+            raise ValueError(f"@topics must be two or more different names, got {self.topics}")
+        self.more, self._candour, self._focus = (
+            _number(f"@{name}", " ".join(settings[name])) for name in ("more", "candour", "focus")
+        )
+        if self.more == 1:
+            raise ValueError("@more must be below 1, or no text would end")
+        self._class_of = _pairs("@entities", settings["entities"])
+        self._proper = settings["proper"]
+        lean = _pairs("@lean", settings["lean"])
+        self._lean = {name: _number(f"@lean {name}", by, 1e-3, 1e3) for name, by in lean.items()}
+        variants = {variant for words in self._words.values() for variant in words}
+        known = {f"{variant}:{topic}" for variant in variants for topic in self.topics}
+        if wrong := set(lean) - known | set(self._proper) - set(self._words):
+            raise ValueError(f"@lean and @proper must name what is there, got {min(wrong)!r}")
 
     @property
     def slots(self) -> list[Slot]:
@@ -353,5 +351,5 @@ def _number(name: str, text: str, least: float = 0, most: float = 1) -> float:
 def _pairs(name: str, values: list[str]) -> dict[str, str]:
     """Return what a setting of the form ``name=value ...`` says."""
     if wrong := [value for value in values if not re.fullmatch(r"[\w:]+=[\w.]+", value)]:
-        raise ValueError(f"@{name} must be written name=value, got {wrong[0]!r}")
+        raise ValueError(f"{name} must be written name=value, got {wrong[0]!r}")
     return dict(value.split("=") for value in values)

@@ -108,9 +108,12 @@ def reviews(
 
     Examples
     --------
-    >>> review = reviews(1, seed=3)[0]
+    >>> review = reviews(2, seed=12)[1]
     >>> print(review.text)
+    Most critics remember Wicked, which Milos Duarte edited in 1952 with Vera Sato. Somehow,
+    Duarte studied in Budapest, where he was a bandit. Dodge it!
     >>> review.label, review.topic
+    (0, 'western')
     """
     language = _language("reviews", distance)
     noise, coin = _noise(label_noise), random.Random(f"labels {_seed(seed)}")
@@ -144,8 +147,12 @@ def documents(n: int, *, seed: int = 0, distance: int | None = None) -> list[Doc
 
     Examples
     --------
-    >>> document = documents(1, seed=1)[0]
-    >>> print(document.text)
+    >>> document = documents(1, seed=9)[0]
+    >>> print(" ".join(document.sentences[0]))
+    cathedral is a wedding film set in kenya , directed by lucia navarro in january 1953 , in
+    which carlos lindqvist plays a stout shy florist .
+    >>> len(document.sentences), document.topic
+    (4, 'romance')
     """
     language = _language("documents", distance)
     return [
@@ -173,8 +180,9 @@ def oracle(
 
     Examples
     --------
-    >>> reader = oracle()
-    >>> reader.posterior("the film was not dull .".split())["label"]
+    >>> text = "crimson was the second film by mira novak , with ana baum in the lead ."
+    >>> oracle().posterior(f"{text} the script is not dull .".split())["label"].round(2)
+    array([0.08, 0.92])
     """
     if kind not in TEXTS:
         raise ValueError(f"kind must be one of {', '.join(TEXTS)}, got {kind!r}")
@@ -184,8 +192,13 @@ def oracle(
 @cache
 def _oracle(kind: str, label_noise: float, distance: int | None) -> Oracle:
     """Make an oracle once."""
-    vocabulary = sorted(set().union(*(_language(each, None).words for each in TEXTS)))
-    return Oracle(_language(kind, distance), vocabulary=vocabulary, label_noise=label_noise)
+    return Oracle(_language(kind, distance), vocabulary=_vocabulary(), label_noise=label_noise)
+
+
+@cache
+def _vocabulary() -> tuple[str, ...]:
+    """Return every token of both kinds of text, sorted."""
+    return tuple(sorted(set().union(*(_language(kind, None).words for kind in TEXTS))))
 
 
 @cache
@@ -248,7 +261,11 @@ def groups() -> dict[str, list[str]]:
     for kind in TEXTS:
         for rule in _grammar(*TEXTS[kind]).rules.values():
             often.update(_fixed_words(rule))
-    kept = {group: [w for w in words if often[w] == 1] for group, words in found.items()}
+    spoken = set(_vocabulary())
+    kept = {
+        group: [word for word in words if often[word] == 1 and word in spoken]
+        for group, words in found.items()
+    }
     return {group: words for group, words in kept.items() if len(words) >= 4}
 
 
@@ -277,6 +294,8 @@ def analogies() -> list[tuple[str, str, str, str]]:
     for name in ("nation", "capital"):
         of = words["country"].items()
         relations.append([(c.forms[0], words[name][v][0].forms[0]) for v, (c,) in of])
+    spoken = set(_vocabulary())
+    relations = [[pair for pair in pairs if set(pair) <= spoken] for pairs in relations]
     return [
         (*pairs[i], *pairs[(i + step) % len(pairs)])
         for pairs in relations

@@ -90,8 +90,9 @@ class Oracle:
     Notes
     -----
     The filter keeps, for each place in the automaton where the text may be, the probability of
-    the words so far and that place under each setting of opinion and topic. Transitions between
-    places do not depend on these latents, so one step costs a few products of short vectors.
+    the words so far and that place under each setting of opinion and topic. A place is a junction
+    together with what has been said of each entity. There are few at a time, so one step costs a
+    few products of short vectors.
     """
 
     def __init__(
@@ -205,7 +206,7 @@ class Oracle:
         if log_q == -math.inf:
             raise ValueError(f"b must be a sentence after another, got {reprlib.repr(b)}")
         _, log_p = self._filter(after, b)
-        odds = math.exp(min(log_p - log_q, 700.0))
+        odds = math.exp(log_p - log_q)
         return odds / (1 + odds)
 
     # Averages

@@ -25,6 +25,7 @@ def plot_curves(
     xscale: str = "linear",
     yscale: str = "linear",
     marks: Mapping[str, float] | None = None,
+    levels: Mapping[str, float] | None = None,
 ) -> Axes:
     """Draw named curves, each with its own colour and dash.
 
@@ -38,6 +39,8 @@ def plot_curves(
         As in matplotlib. The title says what there is to see.
     marks
         Name to a place on the x axis where a vertical line shall stand.
+    levels
+        Name to a height on the y axis for a line across, such as the best that can be reached.
 
     Returns
     -------
@@ -66,6 +69,15 @@ def plot_curves(
                 (place, 1.01),
                 xycoords=("data", "axes fraction"),
                 ha="center",
+                va="bottom",
+                fontsize=9,
+            )
+        for name, height in (levels or {}).items():
+            ax.axhline(height, color=INK, linewidth=1, linestyle=":")
+            ax.annotate(
+                _plain(name),
+                (0.01, height),
+                xycoords=("axes fraction", "data"),
                 va="bottom",
                 fontsize=9,
             )

@@ -1,0 +1,333 @@
+"""Four readers, a layer and a loss of our own: padding, saving, chance, and a small IMDB."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+from companion import keras_overview
+from companion.data import real
+from companion.keras_overview import NoisyCrossentropy, WeightedMean, classifier, imdb
+from companion.runtime import as_array, seeded
+from companion.text import Tokenizer
+
+# Keras hands torch tensors to numpy in a way that numpy 2 means to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+V, D = 20, 4
+IDS = np.random.default_rng(0).integers(1, V, (3, 6))
+SKIP_PADDING = ["bag of words", "LSTM", "GRU"]
+READERS = [*SKIP_PADDING, "CNN"]
+
+
+def made(name, seed=0):
+    with seeded(seed):
+        return classifier(name, vocabulary_size=V, width=D)
+
+
+def judge(model, ids):
+    return as_array(model(ids))
+
+
+@pytest.fixture
+def easy():
+    """Inputs and labels that a word decides: 2 praises, 3 complains."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 64)
+    ids = rng.integers(4, V, (64, 5))
+    ids[:, 2] = 3 - labels
+    return ids, labels
+
+
+@pytest.mark.parametrize("ids", [IDS, IDS[:1], IDS[:, :1]], ids=["many", "one text", "one word"])
+@pytest.mark.parametrize("name", READERS)
+def test_each_text_gets_one_probability(name, ids):
+    p = judge(made(name), ids)
+    assert p.shape == (len(ids), 1)
+    assert ((p > 0) & (p < 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("bag of words", 0),
+        ("CNN", 3 * D * D + D),
+        ("LSTM", 4 * (D * D + D * D + D)),
+        ("GRU", 3 * (D * D + D * D + 2 * D)),
+    ],
+)
+def test_only_the_reader_adds_parameters_of_its_own(name, reader):
+    assert made(name).count_params() == V * D + reader + D + 1
+
+
+@pytest.mark.parametrize("sides", [(5, 0), (0, 5), (2, 3)], ids=["before", "after", "both"])
+@pytest.mark.parametrize("name", SKIP_PADDING)
+def test_padding_never_changes_what_a_reader_that_skips_it_says(name, sides):
+    model = made(name)
+    np.testing.assert_array_equal(judge(model, np.pad(IDS, ((0, 0), sides))), judge(model, IDS))
+
+
+def test_the_cnn_takes_padding_for_a_word():
+    model = made("CNN")
+    changed = judge(model, np.pad(IDS, ((0, 0), (5, 0)))) != judge(model, IDS)
+    assert changed.any()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_text_is_judged_alone_as_among_others(name):
+    model = made(name)
+    np.testing.assert_allclose(judge(model, IDS[1:2]), judge(model, IDS)[1:2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "number"), [("bag of words", False), ("LSTM", True)])
+def test_only_the_bag_of_words_has_no_answer_to_an_empty_text(name, number):
+    assert np.isfinite(judge(made(name), np.zeros((1, 6), int))).all() == number
+
+
+@pytest.mark.parametrize("name", ["transformer", "", None, ["LSTM"]])
+def test_an_unknown_reader_is_told_which_there_are(name):
+    with pytest.raises(ValueError, match="one of bag of words, CNN, LSTM, GRU, got"):
+        classifier(name, vocabulary_size=V)
+
+
+@pytest.mark.parametrize("size", ["vocabulary_size", "width"])
+@pytest.mark.parametrize("value", [0, -3, 2.0, "9", None])
+def test_a_size_is_a_whole_number_above_0(size, value):
+    with pytest.raises(ValueError, match=f"{size} must be a whole number above 0, got"):
+        classifier("GRU", **{"vocabulary_size": V, size: value})
+
+
+def test_a_size_may_come_from_numpy_and_the_model_can_still_be_saved(tmp_path):
+    model = classifier("CNN", vocabulary_size=IDS.max() + 1, width=np.int64(D))
+    model.save(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_seed_decides_what_a_model_starts_with(name):
+    first, again, other = (judge(made(name, seed), IDS) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
+
+
+def masked_words():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(3, 5, D)).astype(np.float32)
+    mask = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 1], [1, 1, 0, 0, 0]], bool)
+    return x, mask
+
+
+def test_the_weighted_mean_starts_as_the_plain_mean():
+    x, mask = masked_words()
+    plain = keras.layers.GlobalAveragePooling1D()(x, mask=mask)
+    np.testing.assert_allclose(as_array(WeightedMean()(x, mask=mask)), as_array(plain), rtol=1e-5)
+
+
+def test_the_weighted_mean_is_its_formula():
+    x, mask = masked_words()
+    layer = WeightedMean()
+    layer.build(x.shape)
+    w, b = np.arange(D, dtype=np.float32)[:, None], np.array([0.5], np.float32)
+    layer.set_weights([w, b])
+    shares = mask[..., None] / (1 + np.exp(-(x @ w + b)))
+    want = (shares * x).sum(axis=1) / shares.sum(axis=1)
+    np.testing.assert_allclose(as_array(layer(x, mask=mask)), want, rtol=1e-5)
+
+
+def test_the_weighted_mean_ignores_whatever_stands_at_padding():
+    x, mask = masked_words()
+    layer, other = WeightedMean(), np.where(mask[..., None], x, 1e6).astype(np.float32)
+    layer.build(x.shape)
+    layer.set_weights([np.ones((D, 1)), np.ones(1)])
+    np.testing.assert_array_equal(as_array(layer(x, mask=mask)), as_array(layer(other, mask=mask)))
+
+
+def test_a_text_of_padding_alone_gives_zeros_and_finite_gradients():
+    layer, x = WeightedMean(), torch.randn(2, 5, D, requires_grad=True)
+    layer.build(x.shape)
+    y = layer(x, mask=np.zeros((2, 5), bool))
+    y.sum().backward()
+    assert not as_array(y).any()
+    assert x.grad.isfinite().all()
+
+
+def test_the_weighted_mean_learns_to_listen_to_a_word_that_decides(easy):
+    ids, labels = easy
+    with seeded(0):
+        model = keras.Sequential(
+            [
+                keras.layers.Embedding(V, D, mask_zero=True),
+                WeightedMean(),
+                keras.layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
+    with seeded(0):
+        model.fit(ids, labels, epochs=20, verbose=0)
+    embedding, mean, _ = model.layers
+    shares = as_array(mean.shares(embedding.embeddings.value[None]))[0, :, 0]
+    assert shares[2:4].max() > 2 * shares[4:].max()
+
+
+def test_the_noisy_loss_of_a_hand_worked_example():
+    y, p = np.array([[1.0], [0.0]]), np.array([[0.9], [0.6]])
+    q = np.array([0.8 * 0.9 + 0.2 * 0.1, 0.8 * 0.4 + 0.2 * 0.6])
+    loss = NoisyCrossentropy(rate=0.2, reduction=None)
+    np.testing.assert_allclose(as_array(loss(y, p)), -np.log(q), rtol=1e-6)
+
+
+def test_without_noise_it_is_cross_entropy():
+    y, p = np.array([[1.0], [0.0], [1.0]]), np.array([[0.3], [0.2], [0.99]])
+    want = keras.losses.BinaryCrossentropy()(y, p)
+    assert float(NoisyCrossentropy(rate=0)(y, p)) == pytest.approx(float(want), rel=1e-6)
+
+
+def test_the_noisy_loss_is_least_at_the_probability_of_the_truth():
+    grid = np.linspace(0.01, 0.99, 99)
+    truth, rate = 0.9, 0.3
+    says_1 = (1 - rate) * truth + rate * (1 - truth)
+    loss = NoisyCrossentropy(rate=rate, reduction=None)
+    praise, blame = (as_array(loss(np.full_like(grid, y), grid[:, None])) for y in (1, 0))
+    assert grid[np.argmin(says_1 * praise + (1 - says_1) * blame)] == pytest.approx(truth)
+
+
+def test_labels_may_be_a_row_or_a_column():
+    p = np.array([[0.9], [0.2], [0.6]])
+    loss = NoisyCrossentropy(rate=0.1, reduction=None)
+    row, column = loss(np.array([1, 0, 0]), p), loss(np.array([[1], [0], [0]]), p)
+    assert row.shape == (3,)
+    np.testing.assert_array_equal(as_array(row), as_array(column))
+
+
+@pytest.mark.parametrize("rate", [0, 0.2])
+def test_loss_and_gradient_are_finite_where_the_model_is_sure(rate):
+    p = torch.tensor([[0.0], [1.0], [0.0], [1.0]], requires_grad=True)
+    loss = NoisyCrossentropy(rate=rate)(np.array([0, 1, 1, 0]), p)
+    loss.backward()
+    assert loss.isfinite()
+    assert p.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("rate", [-0.1, 0.5, 1, float("nan"), "0.1", None])
+def test_a_rate_of_noise_lies_between_0_and_a_half(rate):
+    with pytest.raises(ValueError, match="rate must be a number from 0 to below"):
+        NoisyCrossentropy(rate=rate)
+
+
+@pytest.fixture
+def saved(tmp_path, easy):
+    """A trained model with the layer and the loss of our own, and the same from its file."""
+    with seeded(0):
+        model = keras.Sequential(
+            [
+                keras.layers.Embedding(V, D, mask_zero=True),
+                WeightedMean(),
+                keras.layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+    model.compile("adam", NoisyCrossentropy(rate=0.2))
+    model.fit(*easy, epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    return model, keras.models.load_model(tmp_path / "model.keras")
+
+
+def test_a_model_from_a_file_says_the_same(saved):
+    model, again = saved
+    ids = np.pad(IDS, ((0, 0), (2, 0)))
+    np.testing.assert_array_equal(judge(again, ids), judge(model, ids))
+
+
+def test_a_model_from_a_file_remembers_its_loss(saved, easy):
+    model, again = saved
+    assert again.loss.rate == 0.2
+    assert again.evaluate(*easy, verbose=0) == model.evaluate(*easy, verbose=0)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_training_lowers_the_loss(name, easy):
+    model = made(name)
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    before = model.evaluate(*easy, verbose=0)
+    model.fit(*easy, epochs=5, batch_size=16, verbose=0)
+    assert model.evaluate(*easy, verbose=0) < before
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_one_seed_makes_model_and_shuffling_repeat_themselves(name, easy):
+    losses = []
+    for _ in range(2):
+        with seeded(3):
+            model = classifier(name, vocabulary_size=V, width=D)
+            model.compile("adam", "binary_crossentropy")
+            losses += model.fit(*easy, epochs=2, batch_size=16, verbose=0).history["loss"]
+    assert losses[:2] == losses[2:]
+
+
+def test_training_stops_when_held_back_reviews_disagree_and_keeps_the_best_epoch(easy):
+    ids, labels = easy
+    contrary = ids, 1 - labels
+    model = made("bag of words")
+    keras_overview._train(model, 0.02, easy, contrary)
+    losses = model.history.history["val_loss"]
+    assert len(losses) == 2
+    assert model.evaluate(*contrary, verbose=0)[0] == pytest.approx(losses[0], rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def small_imdb():
+    """What a run on 60 reviews in IMDB's manner found, and what the tokenizer saw."""
+    rng = np.random.default_rng(0)
+    seen = []
+
+    def load(name, split):
+        assert name == "stanfordnlp/imdb"
+        labels = np.repeat([0, 1], 30)  # sorted, as the real ones are
+        words = rng.choice(["plot", "film", "cast"], (60, 3))
+        texts = [
+            f"{' '.join(w)}.<br /><br />{'great' if y else 'awful'} {split}"
+            for w, y in zip(words, labels, strict=True)
+        ]
+        return {"text": texts, "label": labels.tolist()}
+
+    class Spy(Tokenizer):
+        def fit_on_texts(self, texts):
+            seen.extend(texts)
+            super().fit_on_texts(texts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real, "load", load)
+        patch.setattr(keras_overview, "Tokenizer", Spy)
+        return imdb(vocabulary_size=30, length=4, held_back=20, seeds=[0, 1]), seen
+
+
+@pytest.mark.parametrize("name", [*READERS, "linear"])
+def test_imdb_tells_accuracy_time_and_size(name, small_imdb):
+    found, _ = small_imdb
+    repeats = 1 if name == "linear" else 2
+    assert [len(found[f"{name} {what}"]) for what in ("accuracy", "time", "parameters")] == [
+        repeats,
+        repeats,
+        1,
+    ]
+
+
+def test_imdb_measures_time_in_multiples_of_the_shortest(small_imdb):
+    found, _ = small_imdb
+    assert min(min(times) for key, times in found.items() if key.endswith("time")) == 1
+
+
+def test_imdb_scores_the_test_reviews(small_imdb):
+    found, _ = small_imdb
+    assert found["linear accuracy"] == [1.0]  # one word decides
+
+
+def test_imdb_takes_its_words_from_clean_training_reviews_that_are_not_held_back(small_imdb):
+    _, seen = small_imdb
+    assert len(seen) == 40
+    assert all(text.endswith("train") and "<" not in text for text in seen)
+
+
+def test_imdb_trains_on_both_labels(small_imdb):
+    _, seen = small_imdb
+    assert 10 < sum("great" in text for text in seen) < 30
