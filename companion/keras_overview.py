@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,11 +15,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from companion.data import real
+from companion.data import grammar, real
 from companion.runtime import seeded
 from companion.text import Tokenizer, pad_sequences
 
-__all__ = ["NoisyCrossentropy", "WeightedMean", "classifier", "imdb"]
+__all__ = ["NoisyCrossentropy", "WeightedMean", "classifier", "imdb", "padding"]
 
 # What makes one vector, (B, width), of the vectors of a review's words, (B, T, width).
 READERS: dict[str, Callable[[int], list[Any]]] = {
@@ -229,6 +230,46 @@ def imdb(
     times = {key: found[key] for key in found if key.endswith("time")}
     shortest = min(map(min, times.values()))
     return found | {key: [t / shortest for t in times[key]] for key in times}
+
+
+def padding(
+    *, reviews: int = 4_000, lengths: Sequence[int] = (50, 120), seeds: Sequence[int] = range(5)
+) -> dict[str, list[float]]:
+    """Train an LSTM with padding before or behind, with and without a mask, on generated reviews.
+
+    Parameters
+    ----------
+    reviews
+        How many to train on, four times. Half as many test it.
+    lengths
+        T, to which the rows are padded or cut.
+    seeds
+        One training for each.
+
+    Returns
+    -------
+    dict
+        For each length and each of the four ways: the accuracies on the test reviews.
+    """
+    texts = grammar.reviews(reviews + reviews // 2, seed=1)
+    labels = np.array([review.label for review in texts])
+    tokenizer = Tokenizer(oov_token="<unk>")
+    tokenizer.fit_on_texts([review.text for review in texts[:reviews]])
+    ids = tokenizer.texts_to_sequences([review.text for review in texts])
+    found: dict[str, list[float]] = {}
+    ways = itertools.product(lengths, (("before", "pre"), ("behind", "post")), (True, False), seeds)
+    for length, (where, side), mask, seed in ways:
+        x = pad_sequences(ids, length, padding=side)
+        with seeded(seed):
+            embed = layers.Embedding(len(tokenizer.word_index) + 1, 32, mask_zero=mask)
+            judge = layers.Dense(1, activation="sigmoid")
+            model = keras.Sequential([embed, *READERS["LSTM"](32), judge])
+            model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+            model.fit(x[:reviews], labels[:reviews], epochs=4, batch_size=100, verbose=0)
+        p = model.predict(x[reviews:], batch_size=500, verbose=0)[:, 0]
+        key = f"{length} numbers, zeros {where}, {'mask' if mask else 'no mask'}"
+        found.setdefault(key, []).append(float(np.mean((p > 0.5) == labels[reviews:])))
+    return found
 
 
 def _reviews(part: str) -> tuple[list[str], NDArray[Any]]:

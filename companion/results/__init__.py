@@ -86,7 +86,9 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
         "commit": _commit(),
         "versions": {
             "python": platform.python_version(),
-            **{package: version(package) for package in ("numpy", "scikit-learn", "torch")},
+            **{
+                package: version(package) for package in ("keras", "numpy", "scikit-learn", "torch")
+            },
         },
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "date": date.today().isoformat(),

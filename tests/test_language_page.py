@@ -1,0 +1,246 @@
+"""What the page about the language tells its readers: each number, example and word of it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from companion.data import grammar
+from companion.data._notation import Grammar
+from companion.data.oracle import Oracle
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "book" / "language.md").read_text(encoding="utf-8")
+TEXT = re.sub(r"\s+", " ", re.sub(r"(?m)^> ", "", PAGE))
+NOTATION = re.search(r"(?s)```text\n(.*?)```", PAGE)[1]
+EXAMPLES = re.findall(r"`(reviews|documents)\((\d+)\)\[(\d+)\]`:\n\n((?:> .*\n)+)", PAGE)
+ROWS = {
+    "entropy: the best possible loss": "entropy",
+    "Bayes accuracy: how often": "bayes_accuracy",
+    "how often one can tell the next sentence": "next_sentence_accuracy",
+}
+EUROPE = {"denmark", "finland", "france", "greece", "hungary", "norway", "poland", "portugal"}
+EUROPE |= {"scotland", "sweden"}
+SPELLED = dict(enumerate("none one two three four five six seven eight nine ten".split())) | {
+    0.1: "a tenth",
+    40: "forty",
+}
+SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+
+
+def of(kind):
+    """The settings, words and rules of a kind of text."""
+    return grammar._grammar(*grammar.TEXTS[kind])
+
+
+def topics():
+    *most, last = grammar.oracle().topics
+    return f"one of {SPELLED[len(most) + 1]} topics: {', '.join(most)} or {last}"
+
+
+def lengths():
+    middles = [1 / (1 - float(of(kind).settings["more"][0])) for kind in grammar.TEXTS]
+    cells = [f"{2 + middle:.1f}" for middle in middles]
+    return f"| sentences in a text, on average | {' | '.join(cells)} |"
+
+
+def doubt():
+    low = {math.floor(math.exp(grammar.oracle(kind).entropy)) for kind in grammar.TEXTS}
+    (least,) = low
+    return f"between {SPELLED[least]} and {SPELLED[least + 1]} equally probable words"
+
+
+def distances():
+    sizes = [grammar.ASIDE * len(parts) for _, parts in of("reviews").rules["gap"]]
+    few = ", ".join(SPELLED[n] for n in sizes[:-1])
+    with pytest.raises(ValueError, match="to 40"):
+        grammar.reviews(0, distance=44)
+    return f"over {few} or {SPELLED[sizes[-1]]} words between them, or over forty with `distance=40`"
+
+
+def noise():
+    turned = np.mean([r.label != r.truth for r in grammar.reviews(2000, label_noise=0.1)])
+    return f"With `label_noise=0.1` {SPELLED[round(turned, 1)]} of the labels is turned over"
+
+
+def women(topic):
+    """How probable it is that somebody is a woman, as the page prints it."""
+    words = of("reviews")
+    lean = dict(each.split("=") for each in words.settings["lean"])
+    weight = {sex: sum(w.weight for w in words.words["first"][sex]) for sex in ("female", "male")}
+    for sex in weight:
+        weight[sex] *= float(lean.get(f"{sex}:{topic}", 1))
+    return f"{weight['female'] / sum(weight.values()):.0%}"
+
+
+def leaning():
+    shares = [women(topic) for topic in ("war", "western", "sea", "music", "romance")]
+    return "{} in war films, {} in westerns, {} at sea, {} in music and {} in romance".format(
+        *shares
+    )
+
+
+def without_leaning():
+    (share,) = {women(topic) for topic in ("crime", "space", "ghost")}
+    return f"in crime, space and ghost films it is {share}"
+
+
+def countries():
+    return set(of("reviews").words["country"])
+
+
+FACTS = {
+    "topics": topics,
+    "candour": lambda: (
+        f"asks for with probability {of('reviews').settings['candour'][0]}, and people, places and "
+        f"things are of the topic with probability {of('reviews').settings['focus'][0]}"
+    ),
+    "vocabulary": lambda: f"vocabulary of {len(grammar.oracle().vocabulary):,} tokens",
+    "sentences": lengths,
+    "doubt": doubt,
+    "distances": distances,
+    "noise": noise,
+    "groups": lambda: f"{len(grammar.groups())} groups of words that share all their places",
+    "opposites": lambda: f"{len(grammar.opposites())} pairs of opposites",
+    "analogies": lambda: f"{len(grammar.analogies()):,} analogies",
+    "countries": lambda: f"The {len(countries())} countries",
+    "Europe": lambda: f"{SPELLED[len(countries() & EUROPE)].capitalize()} of the countries",
+    "Africa": lambda: f"in Europe and {SPELLED[len(countries() & {'kenya'})]} in Africa",
+    "sexes": lambda: f"There are {SPELLED[len(of('reviews').words['first'])]} sexes",
+    "women and men, where they lean": leaning,
+    "women and men, where they do not": without_leaning,
+    "files": lambda: f"language is {SPELLED[len(list(english()))]} text files",
+}
+
+
+def english():
+    return (ROOT / "companion" / "data" / "english").glob("*.txt")
+
+
+def row(start):
+    """The two cells of a row of the table, by how it begins."""
+    return re.search(rf"\| {re.escape(start)}[^|]*\| ([^|]+) \| ([^|]+) \|", TEXT).groups()
+
+
+def split(tokens):
+    """The sentences of a text."""
+    ends = [i + 1 for i, word in enumerate(tokens) if word in (".", "!", "?")]
+    return [tokens[a:b] for a, b in itertools.pairwise([0, *ends])]
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_page_says_what_the_language_has(name):
+    assert FACTS[name]() in TEXT
+
+
+@pytest.mark.parametrize("column", [0, 1], ids=grammar.TEXTS)
+@pytest.mark.parametrize("start", ROWS)
+def test_averages_stand_on_the_page_within_their_standard_errors(start, column):
+    numbers = re.findall(r"([\d.]+)(%?)", row(start)[column])
+    value, error = (float(number) / (100 if percent else 1) for number, percent in numbers)
+    found = getattr(grammar.oracle(list(grammar.TEXTS)[column]), ROWS[start])
+    assert value == pytest.approx(found, abs=found.error)
+    assert error == pytest.approx(found.error, rel=0.25)
+
+
+def test_texts_are_about_as_long_as_the_page_says():
+    reviews, documents = map(float, row("words and signs in a text"))
+    assert np.mean([len(r.tokens) for r in grammar.reviews(2000)]) == pytest.approx(
+        reviews, rel=0.05
+    )
+    assert np.mean(
+        [sum(map(len, d.sentences)) for d in grammar.documents(1500)]
+    ) == pytest.approx(documents, rel=0.05)
+
+
+def test_no_number_of_the_page_goes_without_a_test():
+    rest = TEXT
+    for fact in FACTS.values():
+        rest = rest.replace(fact(), "")
+    for start in [*ROWS, "words and signs in a text"]:
+        rest = re.sub(rf"\| {re.escape(start)}[^|]*\|[^|]+\|[^|]+\|", "", rest)
+    for kind, n, i, quoted in EXAMPLES:
+        rest = rest.replace(f"`{kind}({n})[{i}]`", "").replace(plain(quoted), "")
+    rest = rest.replace(re.sub(r"\s+", " ", NOTATION), "").replace("Two nats", "")
+    names = "|".join([*list(SPELLED.values())[2:], "twelve", "sixteen", "half", "third"])
+    assert not re.findall(rf"(?i)(?<!notebooks/)\d+|\b(?:{names})\b", rest.replace("04_keras", ""))
+
+
+# Examples and claims
+
+
+def plain(quoted):
+    return " ".join(re.sub(r"(?m)^> ", "", quoted).split())
+
+
+@pytest.mark.parametrize(("kind", "n", "i", "quoted"), EXAMPLES)
+def test_an_example_is_what_the_language_writes(kind, n, i, quoted):
+    assert plain(quoted) == getattr(grammar, kind)(int(n))[int(i)].text
+
+
+def test_there_is_an_example_of_each_kind():
+    assert {kind for kind, *_ in EXAMPLES} == set(grammar.TEXTS)
+
+
+def test_the_examples_are_about_what_the_page_says():
+    (_, n, i, _), (_, m, j, _) = EXAMPLES
+    review, document = grammar.reviews(int(n))[int(i)], grammar.documents(int(m))[int(j)]
+    assert (review.label, review.topic, document.topic) == (0, "western", "war")
+
+
+def test_the_order_of_sentences_means_nothing_between_the_first_and_the_last():
+    oracle, chance = grammar.oracle(), random.Random(0)
+    for review in grammar.reviews(30):
+        first, *middle, last = split(review.tokens)
+        chance.shuffle(middle)
+        other = [*itertools.chain(first, *middle, last)]
+        assert oracle.log_prob(other) == pytest.approx(oracle.log_prob(review.tokens))
+
+
+def test_the_first_sentence_never_tells_the_opinion():
+    for review in grammar.reviews(100):
+        first = split(review.tokens)[0]
+        np.testing.assert_allclose(grammar.oracle().posterior(first)["label"], 0.5)
+
+
+def test_words_in_italics_are_words_of_the_language():
+    said = re.findall(r"(?<!\*)\*([A-Za-z ]+)\*(?!\*)", TEXT)
+    assert said
+    assert {w for words in said for w in words.lower().split()} < set(grammar.oracle().vocabulary)
+
+
+def test_the_perfect_reader_answers_what_the_page_asks():
+    asked = re.findall(r"`reader\.(\w+)", PAGE)
+    assert asked
+    assert not [name for name in asked if not hasattr(Oracle, name)]
+
+
+# How to change it
+
+
+def test_the_page_names_the_files_of_the_language():
+    named = set(re.findall(r"`(\w+\.txt)`", PAGE))
+    assert named == {path.name for path in english()}
+
+
+def test_the_notation_on_the_page_is_read_as_the_page_says():
+    read = Grammar.read(NOTATION)
+    assert read.settings["focus"] == of("reviews").settings["focus"]
+    assert [word.weight for word in read.words["mood"]["sea"]] == [1, 2, 1]
+    assert [weight for weight, _ in read.rules["view"]] == [2, 1]
+
+
+@pytest.mark.parametrize(("name", "file"), [("lean", "words"), ("candour", "opinions")])
+def test_a_setting_stands_in_the_file_that_the_page_names(name, file):
+    assert f"`@{name}` in `{file}.txt`" in TEXT
+    text = (ROOT / "companion" / "data" / "english" / f"{file}.txt").read_text(encoding="utf-8")
+    assert name in Grammar.read(text).settings
