@@ -202,7 +202,7 @@ def imdb(
 
     Raises
     ------
-    companion.data.real.NotThere
+    NotThere
         If the reviews are not there.
     """
     texts, labels = _reviews("train")

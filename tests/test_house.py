@@ -181,9 +181,10 @@ def test_every_module_with_public_names_is_on_the_api_page(module):
 
 
 def users(module: str) -> str:
-    """The text of everything that may use a module: chapters, checks, benchmarks, other modules."""
+    """The text of everything that may use a module: chapters, pages, benchmarks, other modules."""
     files = [
         *(ROOT / "book/chapters").glob("*.md"),
+        ROOT / "book/language.md",
         *(ROOT / "benchmarks").glob("*.py"),
         ROOT / "book/weave.py",
         *(path for name, path in MODULES.items() if name != module),

@@ -276,17 +276,22 @@ def test_training_stops_when_held_back_reviews_disagree_and_keeps_the_best_epoch
 
 @pytest.fixture(scope="module")
 def small_imdb():
-    """What a run on 60 reviews in IMDB's manner found, and what the tokenizer saw."""
+    """What a run on 60 reviews in IMDB's manner found, and what the tokenizer saw.
+
+    The last word but one decides. In the test reviews it means the opposite.
+    """
     rng = np.random.default_rng(0)
     seen = []
 
     def load(name, split):
         assert name == "stanfordnlp/imdb"
         labels = np.repeat([0, 1], 30)  # sorted, as the real ones are
-        words = rng.choice(["plot", "film", "cast"], (60, 3))
+        verdicts = labels if split == "train" else 1 - labels
         texts = [
-            f"{' '.join(w)}.<br /><br />{'great' if y else 'awful'} {split}"
-            for w, y in zip(words, labels, strict=True)
+            f"{' '.join(words)}.<br /><br />{'great' if verdict else 'awful'} {split}"
+            for words, verdict in zip(
+                rng.choice(["plot", "film", "cast"], (60, 6)), verdicts, strict=True
+            )
         ]
         return {"text": texts, "label": labels.tolist()}
 
@@ -298,18 +303,15 @@ def small_imdb():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(real, "load", load)
         patch.setattr(keras_overview, "Tokenizer", Spy)
-        return imdb(vocabulary_size=30, length=4, held_back=20, seeds=[0, 1]), seen
+        return imdb(vocabulary_size=30, length=3, held_back=20, seeds=[5, 5]), seen
 
 
 @pytest.mark.parametrize("name", [*READERS, "linear"])
 def test_imdb_tells_accuracy_time_and_size(name, small_imdb):
     found, _ = small_imdb
     repeats = 1 if name == "linear" else 2
-    assert [len(found[f"{name} {what}"]) for what in ("accuracy", "time", "parameters")] == [
-        repeats,
-        repeats,
-        1,
-    ]
+    lengths = [len(found[f"{name} {what}"]) for what in ("accuracy", "time", "parameters")]
+    assert lengths == [repeats, repeats, 1]
 
 
 def test_imdb_measures_time_in_multiples_of_the_shortest(small_imdb):
@@ -317,9 +319,16 @@ def test_imdb_measures_time_in_multiples_of_the_shortest(small_imdb):
     assert min(min(times) for key, times in found.items() if key.endswith("time")) == 1
 
 
-def test_imdb_scores_the_test_reviews(small_imdb):
+@pytest.mark.parametrize("name", ["bag of words", "linear"])
+def test_imdb_scores_the_test_reviews(name, small_imdb):
     found, _ = small_imdb
-    assert found["linear accuracy"] == [1.0]  # one word decides
+    assert max(found[f"{name} accuracy"]) == 0
+
+
+def test_one_seed_makes_imdb_repeat_itself(small_imdb):
+    found, _ = small_imdb
+    pairs = [found[f"{name} accuracy"] for name in READERS]
+    assert [first for first, _ in pairs] == [second for _, second in pairs]
 
 
 def test_imdb_takes_its_words_from_clean_training_reviews_that_are_not_held_back(small_imdb):

@@ -38,6 +38,9 @@ FIGURES = {
     "graph": graph,
     "landscape": landscape,
     "images": lambda: plotting.plot_images(np.zeros((3, 8, 8)), ["a", "b", "c"], columns=2),
+    "reading": lambda: plotting.plot_reading(["not", "dull"], {"a": [0.4, 0.9], "b": [0.5, 0.1]}),
+    "timeline": lambda: plotting.plot_timeline({"late": (1997, "nets"), "early": (1954, "rules")}),
+    "matrix": lambda: plotting.plot_matrix([[5, 1], [0, 4]], rows=["a", "b"], columns=["c", "d"]),
 }
 
 
@@ -174,3 +177,24 @@ def test_the_reader_keeps_a_matplotlib_as_it_was():
     before = dict(mpl.rcParams)
     plotting.svg(lines(), alt=ALT)
     assert dict(mpl.rcParams) == before
+
+
+def test_a_reader_has_one_probability_for_each_word():
+    with pytest.raises(ValueError, match=r"shape \(2,\), got \(3,\)"):
+        plotting.plot_reading(["not", "dull"], {"reader": [0.1, 0.2, 0.3]})
+
+
+def test_a_table_has_a_name_for_each_row_and_column():
+    with pytest.raises(ValueError, match=r"shape \(1, 2\), got \(2, 2\)"):
+        plotting.plot_matrix([[5, 1], [0, 4]], rows=["a"], columns=["c", "d"])
+
+
+def test_a_timeline_begins_with_the_earliest_year():
+    ax = FIGURES["timeline"]()
+    assert [text.get_text() for text in ax.texts][:2] == ["1954", "early"]
+
+
+def test_a_level_is_drawn_and_named_at_its_height():
+    ax = plotting.plot_curves({"a": [0, 1]}, levels={"best": 0.9})
+    assert list(ax.lines[-1].get_ydata()) == [0.9, 0.9]
+    assert ax.texts[-1].get_text() == "best"

@@ -85,12 +85,6 @@ def test_run_records_every_run_of_its_kind(here, monkeypatch, capsys):
     assert "toy_seeds" in capsys.readouterr().out
 
 
-def test_run_says_when_there_is_nothing_of_a_kind(monkeypatch, capsys):
-    monkeypatch.setattr(runs, "RUNS", {"real": {}})
-    runs.run("real")
-    assert "No chapter has a recorded run on real data yet." in capsys.readouterr().out
-
-
 def test_run_refuses_an_unknown_kind():
     with pytest.raises(ValueError, match="real, full, claims, got 'all'"):
         runs.run("all")

@@ -62,25 +62,7 @@ def plot_curves(
             label = _plain(name) if len(curves) > 1 else None
             ax.plot(x, y, label=label, **_look(i))
             whole = whole and np.issubdtype(x.dtype, np.integer)
-        for name, place in (marks or {}).items():
-            ax.axvline(place, color=INK, linewidth=1, linestyle=":")
-            ax.annotate(
-                _plain(name),
-                (place, 1.01),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                va="bottom",
-                fontsize=9,
-            )
-        for name, height in (levels or {}).items():
-            ax.axhline(height, color=INK, linewidth=1, linestyle=":")
-            ax.annotate(
-                _plain(name),
-                (0.01, height),
-                xycoords=("axes fraction", "data"),
-                va="bottom",
-                fontsize=9,
-            )
+        _name_places(ax, marks or {}, levels or {})
         ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), xscale=xscale, yscale=yscale)
         if whole and xscale == "linear":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -162,6 +144,18 @@ def _contours(ax: Axes, x: ArrayLike, y: ArrayLike, z: np.ndarray, levels: int) 
 def _look(i: int) -> dict[str, Any]:
     """Give the i-th line its own colour and its own dash."""
     return {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
+
+
+def _name_places(ax: Axes, marks: Mapping[str, float], levels: Mapping[str, float]) -> None:
+    """Draw named lines upwards from places on the x axis, and across at heights of the y axis."""
+    for name, place in marks.items():
+        ax.axvline(place, color=INK, linewidth=1, linestyle=":")
+        spot: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "center"}
+        ax.annotate(_plain(name), (place, 1.01), va="bottom", fontsize=9, **spot)
+    for name, height in levels.items():
+        ax.axhline(height, color=INK, linewidth=1, linestyle=":")
+        spot = {"xycoords": ("axes fraction", "data"), "ha": "left"}
+        ax.annotate(_plain(name), (0.01, height), va="bottom", fontsize=9, **spot)
 
 
 def _plain(text: str) -> str:
