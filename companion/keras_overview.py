@@ -1,4 +1,4 @@
-"""Four readers in Keras, a layer and a loss that it lacks, and all of them on real reviews."""
+"""Four readers in Keras, a layer and a loss that it lacks, and a run on real reviews."""
 
 from __future__ import annotations
 
@@ -30,21 +30,24 @@ READERS: dict[str, Callable[[int], list[Any]]] = {
     ],
     "LSTM": lambda width: [layers.LSTM(width)],
     "GRU": lambda width: [layers.GRU(width)],
+    "weighted mean": lambda width: [WeightedMean()],
 }
-RATES = {"bag of words": 1e-2, "CNN": 1e-2, "LSTM": 2e-3, "GRU": 2e-3}  # of learning, on IMDB
+# How fast they learn, on IMDB.
+RATES = {"bag of words": 1e-2, "CNN": 1e-2, "LSTM": 2e-3, "GRU": 2e-3, "weighted mean": 1e-2}
 
 
 def classifier(name: str, *, vocabulary_size: int, width: int = 32) -> Any:
     """Make a model that gives the probability that a review is positive.
 
     Word numbers become vectors, a reader makes one vector of them, and a neuron judges it. Only
-    the reader differs. The bag of words, the LSTM and the GRU skip padding, which is number 0;
-    the CNN cannot, and takes it for a word.
+    the reader differs. All skip padding, which is number 0, but the CNN: it cannot, and takes
+    padding for a word.
 
     Parameters
     ----------
     name
-        ``"bag of words"``, ``"CNN"``, ``"LSTM"`` or ``"GRU"``.
+        ``"bag of words"``, ``"CNN"``, ``"LSTM"``, ``"GRU"``, or ``"weighted mean"``, which reads
+        with the layer ``WeightedMean``.
     vocabulary_size
         V, one more than the highest word number.
     width
@@ -177,7 +180,7 @@ def imdb(
     held_back: int = 5_000,
     seeds: Sequence[int] = (0, 1, 2),
 ) -> dict[str, list[float]]:
-    """Let the four classifiers, and a linear one, judge the film reviews of IMDB.
+    """Let every classifier, and a linear one, judge the film reviews of IMDB.
 
     The classifiers read the last ``length`` words of a review. The linear one counts words and
     pairs of words in all of it. All learn from the same training reviews; those held back say

@@ -107,12 +107,12 @@ def _of_keras(name: str) -> dict[str, list[float]]:
 
 
 RUNS: Mapping[str, Mapping[str, Callable[[], dict[str, list[float]]]]] = {
-    "real": {"keras_imdb": partial(_of_keras, "imdb")},
+    "real": {"keras_overview_imdb": partial(_of_keras, "imdb")},
     "full": {"backprop_full": partial(repeat_chapter, "02_backprop", scale="full")},
     "claims": {
         "backprop_seeds": partial(repeat_chapter, "02_backprop", seeds=range(5)),
-        "keras_padding": partial(_of_keras, "padding"),
-        "keras_seeds": partial(repeat_chapter, "04_keras_overview", seeds=range(5)),
+        "keras_overview_padding": partial(_of_keras, "padding"),
+        "keras_overview_seeds": partial(repeat_chapter, "04_keras_overview", seeds=range(5)),
     },
 }
 
