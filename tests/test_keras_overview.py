@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 V, D = 20, 4
 IDS = np.random.default_rng(0).integers(1, V, (3, 6))
-SKIP_PADDING = ["bag of words", "LSTM", "GRU"]
+SKIP_PADDING = ["bag of words", "weighted mean", "LSTM", "GRU"]
 READERS = [*SKIP_PADDING, "CNN"]
 
 
@@ -89,7 +89,7 @@ def test_only_the_bag_of_words_has_no_answer_to_an_empty_text(name):
 
 @pytest.mark.parametrize("name", ["transformer", "", None, ["LSTM"]])
 def test_an_unknown_reader_is_told_which_there_are(name):
-    with pytest.raises(ValueError, match="one of bag of words, CNN, LSTM, GRU, got"):
+    with pytest.raises(ValueError, match="one of bag of words, weighted mean, CNN, LSTM, GRU, got"):
         classifier(name, vocabulary_size=V)
 
 
@@ -300,10 +300,10 @@ def small_imdb():
         return imdb(vocabulary_size=30, length=3, held_back=20, seeds=[5, 5]), seen
 
 
-@pytest.mark.parametrize("name", [*READERS, "linear"])
+@pytest.mark.parametrize("name", [*READERS, "linear, words", "linear, pairs"])
 def test_imdb_tells_accuracy_time_and_size(name, small_imdb):
     found, _ = small_imdb
-    repeats = 1 if name == "linear" else 2
+    repeats = 1 if name.startswith("linear") else 2
     lengths = [len(found[f"{name} {what}"]) for what in ("accuracy", "time", "parameters")]
     assert lengths == [repeats, repeats, 1]
 
@@ -313,7 +313,7 @@ def test_imdb_measures_time_in_multiples_of_the_shortest(small_imdb):
     assert min(min(times) for key, times in found.items() if key.endswith("time")) == 1
 
 
-@pytest.mark.parametrize("name", ["bag of words", "linear"])
+@pytest.mark.parametrize("name", ["bag of words", "linear, pairs"])
 def test_imdb_scores_the_test_reviews(name, small_imdb):
     found, _ = small_imdb
     assert max(found[f"{name} accuracy"]) == 0
