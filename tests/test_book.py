@@ -172,7 +172,12 @@ def test_a_browser_finds_every_file_that_a_page_asks_for(tour: Tour) -> None:
 
 @BROWSER
 def test_no_page_writes_an_error_to_the_console(tour: Tour) -> None:
-    assert not {visit.address: visit.errors for visit in tour[0] if visit.errors}
+    # The page that forwards to the book names no icon, so a browser may look for one.
+    errors = {
+        visit.address: [e for e in visit.errors if not e.endswith("/favicon.ico")]
+        for visit in tour[0]
+    }
+    assert not {address: found for address, found in errors.items() if found}
 
 
 @BROWSER
