@@ -63,7 +63,7 @@ def plot_reading(
         ax.set_xticks(range(len(words)), [_plain(word) for word in words], rotation=90, fontsize=8)
         ax.grid(axis="x", visible=False)
         if len(readers) > 1:
-            ax.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=3, borderaxespad=0)
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1.14), ncols=3, borderaxespad=0)
     return ax
 
 
@@ -99,7 +99,7 @@ def plot_timeline(events: Mapping[str, tuple[int, str]], *, title: str = "") -> 
         ax.plot([0, 0], [0.5, 0.5 - len(ordered)], color=INK, linewidth=0.8, zorder=0)
         for group in groups:
             ax.plot([], [], "o", color=COLORS[groups.index(group)], label=_plain(group))
-        ax.set(xlim=(-2, 10), title=_plain(title))
+        ax.set(xlim=(-2, 10), ylim=(0.5 - len(ordered), 0.7), title=_plain(title))
         ax.set_axis_off()
         _legend(ax, len(groups))
     return ax
@@ -148,7 +148,7 @@ def plot_matrix(
     with mpl.rc_context(STYLE):
         for (r, c), value in np.ndenumerate(table):
             share = float(value) / max(float(table.max()), 1e-300)
-            ax.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, color=COLORS[0], alpha=0.75 * share))
+            ax.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, color=COLORS[0], alpha=0.5 * share))
             ax.text(c, r, f"{value:g}", ha="center", va="center")
         ax.set_xticks(range(len(columns)), [_plain(name) for name in columns])
         ax.set_yticks(range(len(rows)), [_plain(name) for name in rows])
