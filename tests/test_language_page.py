@@ -49,7 +49,7 @@ def lengths():
 
 def doubt():
     (least,) = {math.floor(math.exp(grammar.oracle(kind).entropy)) for kind in grammar.TEXTS}
-    return f"between {SPELLED[least]} and {SPELLED[least + 1]} equally probable words"
+    return f"among {SPELLED[least]} or {SPELLED[least + 1]} equally probable words"
 
 
 def distances():
