@@ -103,9 +103,13 @@ async def _open(line: _Line, address: str) -> Visit:
     line.events.clear()
     await line.ask("Page.navigate", url=address)
     await line.until("Page.loadEventFired")
-    await asyncio.sleep(0.2)  # scripts that wait for the load
-    measured = await line.ask("Runtime.evaluate", expression=WIDTH)
-    seen = Visit(address, width=measured["result"]["value"])
+    measured: dict[str, Any] = {}
+    for _ in range(50):  # a page that forwards may be between two documents
+        await asyncio.sleep(0.2)  # scripts that wait for the load
+        measured = (await line.ask("Runtime.evaluate", expression=WIDTH))["result"]
+        if "value" in measured:
+            break
+    seen = Visit(address, width=measured["value"])
     for method, event in line.events:
         if method == "Network.requestWillBeSent":
             seen.requests.append(event["request"]["url"])
