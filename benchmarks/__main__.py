@@ -24,15 +24,24 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {  # a peer is called as its pack
         "small": ("ours", "micrograd", "autograd", "torch"),
         "wide": ("ours", "autograd", "torch"),
     },
+    "recurrent": {
+        "lstm": ("ours", "torch", "keras"),
+        "loop": ("ours", "torch"),
+        "gru": ("ours", "torch"),
+    },
     "text": {"lines": ("ours", "keras-preprocessing")},
 }
 COLUMNS = {  # what is timed, which number shows that all sides did the same, its name, its form
     "backprop": ("a step", "loss", "loss at step 20", ".6f"),
+    "recurrent": ("a pass", "gradient", "length of the gradient", ".2f"),
     "text": ("the job", "checksum", "checksum of the ids", ""),
 }
 TITLES = {
     ("backprop", "small"): "A training step of a 2-16-16-1 network, 32 examples (chapter 2)",
     ("backprop", "wide"): "A training step of a 64-256-256-10 network, 128 examples (chapter 2)",
+    ("recurrent", "lstm"): "An LSTM of 256 units, 32 x 100 x 128 numbers, forward and backward",
+    ("recurrent", "loop"): "The same LSTM beside a loop over torch.nn.LSTMCell",
+    ("recurrent", "gru"): "A GRU of the same size, forward and backward",
     ("text", "lines"): "Fit a tokenizer to 50,000 lines, encode and pad them",
 }
 
