@@ -17,6 +17,7 @@ from companion.data.oracle import Oracle
 from companion.recurrent import GRU, LSTM, RNN
 from companion.runtime import as_array
 from companion.text import Vocabulary
+from companion.training import Diverged, History
 
 __all__ = [
     "KneserNey",
@@ -29,6 +30,7 @@ __all__ = [
     "judge",
     "one_row",
     "prefers",
+    "pronouns",
     "read_on",
 ]
 
@@ -230,18 +232,25 @@ def read_on(
     -------
     list of float
         The loss of each batch, in nats per token, before its step.
+
+    Raises
+    ------
+    Diverged
+        If the loss is infinite or NaN. No step is taken on it.
     """
     losses, state = [], None
     for x, y in batches:
         logits, state = model(x, state)  # (B, L, V)
         state = detached(state)
         loss = cross_entropy(logits.flatten(0, 1), y.flatten())
+        losses.append(loss.item())
+        if not loss.isfinite():
+            raise Diverged(History(losses), loss.item())
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
         scheduler.step()
-        losses.append(loss.item())
     return losses
 
 
@@ -326,7 +335,7 @@ class KneserNey:
     --------
     >>> model = KneserNey(2, vocabulary_size=4).fit([0, 1, 2, 0, 1, 3, 0])
     >>> np.exp(model.log_prob([0, 1])).round(2)  # 1 after 0
-    array([0.75])
+    array([0.73])
     """
 
     def __init__(self, n: int, *, vocabulary_size: int) -> None:
@@ -445,6 +454,34 @@ def agreements(texts: Iterable[Sequence[str]], *, distance: int) -> list[Place]:
             if wrong and STOPS.isdisjoint(words[t - distance : t]):
                 found.append(Place(list(words[:t]), verb, wrong, verb in SINGULAR))
     return found
+
+
+def pronouns(texts: Iterable[Sequence[str]]) -> list[Place]:
+    """Find the places after a first sentence where a person is called he or she.
+
+    Parameters
+    ----------
+    texts
+        Each a list of words.
+
+    Returns
+    -------
+    list of Place
+        One for each such word.
+
+    Examples
+    --------
+    >>> (place,) = pronouns(["vera sato sang . sato said that she was glad .".split()])
+    >>> place.right, place.wrong, place.words[-1]
+    ('she', 'he', 'that')
+    """
+    wrong_of = {"he": "she", "she": "he"}
+    return [
+        Place(list(words[:t]), word, wrong_of[word], False)
+        for words in texts
+        for t, word in enumerate(words)
+        if word in wrong_of and "." in words[:t]
+    ]
 
 
 def prefers(

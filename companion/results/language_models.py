@@ -17,6 +17,7 @@ from companion.language_model import (
     batches,
     one_row,
     prefers,
+    pronouns,
     read_on,
 )
 from companion.runtime import device, scale, seeded
@@ -47,8 +48,9 @@ def gaps(
     -------
     dict
         For the LSTM, and for n-grams of five words, the gap between its cross-entropy and that of
-        the oracle on the same test text, in nats per token, one number for each amount of text;
-        the amounts; and the seconds that each training took.
+        the oracle on the same test text, in nats per token; how often the LSTM takes *he* for
+        *she* or the other way round where a person comes back; the amounts of text, and the
+        seconds that each training took. One number for each amount.
     """
     full = scale() == "full"
     tokens = tokens or (FULL if full else PAGE)
@@ -58,6 +60,7 @@ def gaps(
     ids = one_row(held, vocabulary)
     best = -sum(map(oracle.log_prob, held)) / (len(ids) - 1)
     text = _text(max(tokens))
+    persons = pronouns(review.tokens for review in grammar.reviews(4 * test, seed=2))
     found: dict[str, list[float]] = {"tokens": [float(n) for n in tokens]}
     for n in tokens:
         counted = KneserNey(5, vocabulary_size=len(vocabulary)).fit(text[:n])
@@ -67,6 +70,8 @@ def gaps(
         found.setdefault("seconds", []).append(time.process_time() - start)
         loss = -model.log_prob(ids.to(device())).mean()
         found.setdefault("LSTM", []).append(float(loss) - best)
+        mistaken = prefers(model, vocabulary, persons) < 0.5
+        found.setdefault("he for she", []).append(float(mistaken.mean()))
     return found
 
 
