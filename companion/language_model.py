@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
     "prefers",
     "pronouns",
     "read_on",
+    "with_and_without",
 ]
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c)
@@ -510,6 +512,39 @@ def prefers(
             logits = model(ids.unsqueeze(0))[0][0, -1]
         shares.append(logits[[vocabulary[place.right], vocabulary[place.wrong]]].softmax(0)[0])
     return np.array([float(share) for share in shares])
+
+
+def with_and_without(
+    model: LanguageModel, vocabulary: Vocabulary, texts: Iterable[Sequence[str]]
+) -> list[tuple[str, float, float]]:
+    """Compare a model that has read a text so far with itself when it sees one sentence only.
+
+    Parameters
+    ----------
+    model
+        Reads ids of the vocabulary.
+    vocabulary
+        Holds all words.
+    texts
+        Each a list of words.
+
+    Returns
+    -------
+    list of (word, with, without)
+        For each word after the first sentence of its text, its log-probability given all words
+        before it, and given only those of its sentence and the sign before that.
+    """
+    found = []
+    for words in texts:
+        ids = torch.tensor([vocabulary[word] for word in words]).to(model.bias.device)
+        whole = model.log_prob(ids)
+        stops = [i for i, word in enumerate(words) if word in {".", "!", "?"}]
+        for start, end in pairwise(stops):
+            part = model.log_prob(ids[start : end + 1])
+            found += zip(
+                words[start + 1 : end + 1], whole[start:end].tolist(), part.tolist(), strict=True
+            )
+    return found
 
 
 def judge(reader: Oracle, words: Sequence[str]) -> NDArray[np.float64]:

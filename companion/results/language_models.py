@@ -19,6 +19,7 @@ from companion.language_model import (
     prefers,
     pronouns,
     read_on,
+    with_and_without,
 )
 from companion.runtime import device, scale, seeded
 from companion.text import Vocabulary
@@ -26,7 +27,7 @@ from companion.text import Vocabulary
 __all__ = ["cells", "gaps"]
 
 PAGE = 250_000, 500_000, 1_000_000, 2_000_000  # tokens
-FULL = 1_000_000, 4_000_000, 16_000_000
+FULL = 1_000_000, 3_000_000, 10_000_000
 DISTANCES = 0, 4, 8, 12, 16, 24
 
 
@@ -38,7 +39,7 @@ def gaps(
     Parameters
     ----------
     tokens
-        The amounts of text. By default 250,000 to 2 million tokens, at full scale 1 to 16 million.
+        The amounts of text. By default 250,000 to 2 million tokens, at full scale 1 to 10 million.
     width
         H of the LSTM; by default 128, at full scale 256. A word's vector has a quarter of that.
     test
@@ -49,8 +50,9 @@ def gaps(
     dict
         For the LSTM, and for n-grams of five words, the gap between its cross-entropy and that of
         the oracle on the same test text, in nats per token; how often the LSTM takes *he* for
-        *she* or the other way round where a person comes back; the amounts of text, and the
-        seconds that each training took. One number for each amount.
+        *she* or the other way round where a person comes back; how many nats per token the earlier
+        sentences of a text are worth to it; the amounts of text, and the seconds that each
+        training took. One number for each amount.
     """
     full = scale() == "full"
     tokens = tokens or (FULL if full else PAGE)
@@ -72,6 +74,8 @@ def gaps(
         found.setdefault("LSTM", []).append(float(loss) - best)
         mistaken = prefers(model, vocabulary, persons) < 0.5
         found.setdefault("he for she", []).append(float(mistaken.mean()))
+        worth = [past - none for _, past, none in with_and_without(model, vocabulary, held)]
+        found.setdefault("worth of the past", []).append(sum(worth) / len(worth))
     return found
 
 
