@@ -3,11 +3,13 @@
 from companion.plotting.charts import plot_curves, plot_images, plot_landscape
 from companion.plotting.graph import plot_graph
 from companion.plotting.paper import figure, show, svg
+from companion.plotting.series import plot_forecast
 from companion.plotting.words import plot_matrix, plot_reading, plot_timeline
 
 __all__ = [
     "figure",
     "plot_curves",
+    "plot_forecast",
     "plot_graph",
     "plot_images",
     "plot_landscape",

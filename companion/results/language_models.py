@@ -21,27 +21,28 @@ from companion.language_model import (
     read_on,
     with_and_without,
 )
-from companion.runtime import device, scale, seeded
+from companion.runtime import device, seeded
 from companion.text import Vocabulary
 
 __all__ = ["cells", "gaps"]
 
-PAGE = 250_000, 500_000, 1_000_000, 2_000_000  # tokens
-FULL = 1_000_000, 3_000_000, 10_000_000
 DISTANCES = 0, 4, 8, 12, 16, 24
 
 
 def gaps(
-    *, tokens: Sequence[int] | None = None, width: int | None = None, test: int = 500
+    *,
+    tokens: Sequence[int] = (250_000, 500_000, 1_000_000, 2_000_000),
+    width: int = 128,
+    test: int = 500,
 ) -> dict[str, list[float]]:
     """Train language models on more and more fresh text, each in one pass.
 
     Parameters
     ----------
     tokens
-        The amounts of text. By default 250,000 to 2 million tokens, at full scale 1 to 10 million.
+        The amounts of text.
     width
-        H of the LSTM; by default 128, at full scale 256. A word's vector has a quarter of that.
+        H of the LSTM. A word's vector has a quarter of that.
     test
         How many reviews to test on.
 
@@ -54,9 +55,6 @@ def gaps(
         sentences of a text are worth to it; the amounts of text, and the seconds that each
         training took. One number for each amount.
     """
-    full = scale() == "full"
-    tokens = tokens or (FULL if full else PAGE)
-    width = width or (256 if full else 128)
     oracle, vocabulary = grammar.oracle(), _vocabulary()
     held = [review.tokens for review in grammar.reviews(test, seed=2)]
     ids = one_row(held, vocabulary)

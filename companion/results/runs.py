@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -98,21 +99,39 @@ def repeat_chapter(
     return found
 
 
-def _of_keras(name: str) -> dict[str, list[float]]:
-    """Run a long function of the Keras chapter; Keras is loaded only then."""
-    from companion import keras_overview
-
-    found: dict[str, list[float]] = getattr(keras_overview, name)()
+def _of(module: str, name: str, **options: Any) -> dict[str, list[float]]:
+    """Run a long function of a module, which is loaded only then."""
+    function = getattr(import_module(f"companion.{module}"), name)
+    found: dict[str, list[float]] = function(**options)
     return found
 
 
 RUNS: Mapping[str, Mapping[str, Callable[[], dict[str, list[float]]]]] = {
-    "real": {"keras_overview_imdb": partial(_of_keras, "imdb")},
-    "full": {"backprop_full": partial(repeat_chapter, "02_backprop", scale="full")},
+    "real": {
+        "keras_overview_imdb": partial(_of, "keras_overview", "imdb"),
+        "recurrent_imdb": partial(_of, "results.reading", "imdb_bilstm"),
+        "recurrent_shakespeare": partial(_of, "results.reading", "shakespeare"),
+        "time_series_airline": partial(_of, "results.time_series", "airline"),
+        "time_series_sunspots": partial(_of, "results.time_series", "sunspots"),
+    },
+    "full": {
+        "backprop_full": partial(repeat_chapter, "02_backprop", scale="full"),
+        "recurrent_full": partial(
+            _of, "results.language_models", "gaps", tokens=(10**6, 3 * 10**6, 10**7), width=256
+        ),
+    },
     "claims": {
         "backprop_seeds": partial(repeat_chapter, "02_backprop", seeds=range(5)),
-        "keras_overview_padding": partial(_of_keras, "padding"),
+        "keras_overview_padding": partial(_of, "keras_overview", "padding"),
         "keras_overview_seeds": partial(repeat_chapter, "04_keras_overview", seeds=range(5)),
+        "recurrent_cells": partial(_of, "results.language_models", "cells"),
+        "recurrent_keras": partial(_of, "results.keras_writer", "next_word"),
+        "recurrent_page": partial(_of, "results.language_models", "gaps"),
+        "recurrent_seeds": partial(repeat_chapter, "08_recurrent", seeds=range(5)),
+        "time_series_data": partial(_of, "results.time_series", "data"),
+        "time_series_depth": partial(_of, "results.time_series", "depth"),
+        "time_series_scaling": partial(_of, "results.time_series", "scaling"),
+        "time_series_seeds": partial(repeat_chapter, "09_time_series", seeds=range(5)),
     },
 }
 

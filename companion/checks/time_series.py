@@ -1,0 +1,468 @@
+"""Checks of chapter 09: seasons, windows, honest splits, a verdict, and many steps ahead."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from companion.checks._compare import close, compare, numbers, refuse, refuse_if
+from companion.checks.pact import Answer, exercise
+from companion.runtime import as_array
+
+Array = NDArray[np.float64]
+SUNSPOTS = np.array([5.0, 11, 16, 23, 36, 58, 29, 20, 10, 8, 3, 0, 0, 2, 11, 27, 47])  # 1700-1716
+
+
+def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
+    """Refuse forecasts of two series that have the past in common, if they differ."""
+    first, second = numbers(got), numbers(other)
+    same = first.shape == second.shape and np.allclose(first, second, equal_nan=True)
+    refuse_if(not same, message)
+
+
+@exercise(
+    calls="series, origin, *, season, horizon",
+    difficulty=1,
+    minutes=5,
+    hints=[
+        "Cut the last season that is known out of the series first. Where does it end?",
+        "`series[origin - season : origin]` is that season. Its first entry is the forecast of the "
+        "first month.",
+        "After the last entry comes the first again: `i % season` counts 0, 1, ..., season - 1, 0.",
+    ],
+)
+def repeat_season(answer: Answer) -> None:
+    """The same month, a year ago."""
+    year = np.array([21, 24, 38, 55, 80, 112, 140, 133, 90, 52, 30, 26])
+    tubs = np.round(np.concatenate([year, 1.1 * year, 1.3 * year, 1.2 * year]))
+    origin, season, horizon = 27, 12, 18
+    other = tubs.copy()
+    other[origin:] += 7
+    got, ahead = answer(tubs, origin, season=season, horizon=horizon), np.arange(horizon)
+    future = "Your forecast looks into the future: it uses what comes after `origin`."
+    _refuse_looking_ahead(got, answer(other, origin, season=season, horizon=horizon), future)
+    got, last = numbers(got), tubs[origin - season : origin]
+    ends = "Your forecast ends after one season. The months of that season come again."
+    refuse_if(got.size == season or bool(np.isnan(got).any()), ends)
+    slips = {
+        "You repeat the last value. That is the naive forecast without a season.": last[-1:],
+        "Off by one: each month gets what the month before it had.": np.roll(last, 1),
+        "Off by one: each month gets what the month after it had.": np.roll(last, -1),
+        "Your season begins a month too early.": tubs[origin - season - 1 : origin - 1],
+        "You begin with January, as the series does. What comes next is April.": year,
+        "The months are right, but of the first year. Take the last.": np.roll(year, -3),
+        "You average a month over the years. Take the last alone.": (tubs[3:15] + last) / 2,
+        "You repeat as many months as you forecast, not a season.": tubs[origin - horizon : origin],
+    }
+    wrapped = {text: slip[ahead % len(slip)] for text, slip in slips.items()}
+    compare(got, last[ahead % season], slips=wrapped)
+    got = answer(tubs[:9], 7, season=7, horizon=3)
+    compare(got, tubs[:3], what="the result for 3 days of a week, after the first week")
+    got = answer(tubs, origin, season=season, horizon=29)
+    compare(got, last[np.arange(29) % season], what="the result for 29 months")
+
+
+@exercise(
+    calls="series, *, length, horizon",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "Write down the first window and the last one for ten values, with length 4 and horizon "
+        "3. How many are there?",
+        "Window i is `series[i : i + length]`. Its target begins where the window ends.",
+        "The last target ends with the series, so i runs up to len(series) - length - horizon, "
+        "and includes it.",
+    ],
+)
+def cut_windows(answer: Answer) -> None:
+    """Windows, and what comes after them."""
+    for length, horizon in ((4, 3), (5, 1)):
+        result = answer(SUNSPOTS.copy(), length=length, horizon=horizon)
+        _refuse_ragged(result)
+        inputs, targets = answer.parts(result, "inputs", "targets")
+        pairs = sliding_window_view(SUNSPOTS, length + horizon)
+        want, after = pairs[:, :length], pairs[:, length:]
+        swapped = "Inputs and targets are swapped: asked is (inputs, targets)."
+        refuse_if(_same(inputs, after), swapped)
+        _refuse_shifted(inputs, targets, length, horizon)
+        _refuse_wrong_count(inputs, want, length, horizon)
+        turned = {"Your windows run backwards in time.": want[:, ::-1]}
+        compare(inputs, want, what="inputs", slips=turned)
+        flat = "With horizon 1 the targets have shape (N, 1). Yours lost the axis."
+        refuse_if(horizon == 1 and targets.shape == (len(want),), flat)
+        one = "A target holds `horizon` values. Yours hold one."
+        refuse_if(targets.size == len(want) < after.size, one)
+        slips = {
+            "Your target is the end of the window itself.": pairs[:, length - horizon : length],
+            "Your targets run backwards in time.": after[:, ::-1],
+        }
+        compare(targets, after, what="targets", slips=slips)
+
+
+def _same(got: Array, want: Array) -> bool:
+    """Say whether an array has this shape and these values."""
+    return got.shape == want.shape and close(got, want)
+
+
+def _refuse_ragged(result: Any) -> None:
+    """Refuse rows of several lengths: a window or a target ran out of the series."""
+    for part in result if isinstance(result, tuple | list) and len(result) == 2 else ():
+        rows = part if isinstance(part, list) else []
+        lengths = {len(row) for row in rows if hasattr(row, "__len__")}
+        ragged = "The last windows run out of the series: their rows are shorter than the others."
+        refuse_if(len(lengths) > 1, ragged)
+
+
+def _refuse_shifted(inputs: Array, targets: Array, length: int, horizon: int) -> None:
+    """Refuse targets that begin one value too early or too late."""
+    for shift, text in (
+        (-1, "The target leaks: it begins with the window's last value."),
+        (1, "There is a gap: your target skips the value after the window."),
+    ):
+        shifted = sliding_window_view(SUNSPOTS, length + horizon + shift)[:, length + shift :]
+        moved = _same(targets, shifted) or _same(targets, shifted[:-1])
+        refuse_if(moved and _same(inputs.ravel()[:length], SUNSPOTS[:length]), text)
+
+
+def _refuse_wrong_count(inputs: Array, want: Array, length: int, horizon: int) -> None:
+    """Say which windows are missing, or too many."""
+    leak = "The inputs leak: a window holds its own target as well."
+    refuse_if(inputs.shape == (len(want), length + horizon), leak)
+    if inputs.ndim != 2 or inputs.shape[1] != length or len(inputs) == len(want):
+        return
+    steps = {"length": length, "horizon": horizon, "length + horizon": length + horizon}
+    for name, step in steps.items():
+        overlap = f"Your windows step by `{name}`. They overlap: the next begins one value later."
+        refuse_if(step > 1 and _same(inputs[:2], want[::step][:2]), overlap)
+    first = "You leave out the first window, which begins with the series."
+    refuse_if(_same(inputs, want[1:]), first)
+    last = "You leave out the last window: its target ends with the series."
+    refuse_if(_same(inputs, want[:-1]), last)
+    asked = f"{len(SUNSPOTS)} values, length {length} and horizon {horizon} give {len(want)}."
+    refuse(f"You make {len(inputs)} windows. {asked}")
+
+
+@exercise(
+    calls="x, *, n_test",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "Split before you measure anything: the last `n_test` rows are out of sight until then.",
+        "`mean(axis=0)` gives one mean for each column. Whose rows may it see?",
+        "A column that does not vary has spread 0. By what can you divide it and change nothing?",
+    ],
+)
+def split_and_scale(answer: Answer) -> None:
+    """Split, then scale."""
+    sales = [31.0, 35, 28, 44, 52, 47, 39, 55, 71, 83, 78, 90]
+    degrees = [18.0, 20, 17, 23, 26, 22, 21, 25, 30, 33, 31, 34]
+    x = np.stack([sales, degrees, [2.5] * 9 + [3.25] * 3], axis=1)  # days, columns
+    _compare_scaled(answer, x[:, :2], 4, "")
+    _compare_scaled(answer, x[:, :2], 3, " with n_test=3")
+    train, test = answer.parts(answer(x, n_test=4), "train", "test")
+    never = "In the training part the price never varies: its spread is 0, and you divide by it."
+    refuse_if(not np.isfinite(train).all() or not np.isfinite(test).all(), never)
+    price = test[:, -1]
+    tiny = "You add something tiny to the spread: the price, 0 in training, is {:,.0f} once raised."
+    refuse_if(price.max() > 1e3, tiny.format(price.max()))
+    lost = "Your price column is 0 in the test part too: there the price was raised."
+    refuse_if(not price.any(), lost)
+    _compare_scaled(answer, x, 4, " where one column does not vary")
+
+
+def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
+    """Compare both parts with what the mean and the spread of the training part make of them."""
+    past, last = x[:-n_test], x[-n_test:]
+    train, test = answer.parts(answer(x, n_test=n_test), "train", "test")
+    if train.shape == past.shape:
+        _refuse_other_rows(train, x, len(past))
+    mean, spread = past.mean(0), np.where(past.std(0) > 0, past.std(0), 1)
+    low, high = past.min(axis=0), past.max(axis=0)
+    scalings: dict[str, tuple[Array | float, Array | float]] = {
+        "Mean and spread are those of all days, those of the test too.": (x.mean(0), x.std(0)),
+        "All columns share one mean and one spread. Each has its own.": (past.mean(), past.std()),
+        "Your spread divides by n - 1. Numpy's `std` divides by n.": (mean, past.std(0, ddof=1)),
+        "You divide by the variance, not by its root.": (mean, spread**2),
+        "The mean is not taken away.": (0, spread),
+        "You take the mean away, and divide by nothing.": (mean, 1),
+        "You scale from 0 to 1. Asked is mean 0 and spread 1.": (low, high - low),
+        "You use the mean and the spread of the test part. On the day of the forecast nobody knows "
+        "them.": (last.mean(0), last.std(0)),
+        "This part is not scaled.": (0, 1),
+    }
+    for name, part, got in (("training", past, train), ("test", last, test)):
+        slips = {
+            text: (part - middle) / np.where(np.equal(width, 0), 1, width)
+            for text, (middle, width) in scalings.items()
+        }
+        compare(got, (part - mean) / spread, what=f"the {name} part{where}", slips=slips)
+
+
+def _refuse_other_rows(train: Array, x: Array, cut: int) -> None:
+    """Refuse a training part that is not the first days in their order, however it is scaled."""
+    sales = train[:, 0]
+    if not np.isfinite(sales).all() or np.ptp(sales) == 0:
+        return
+    early, late = (np.corrcoef(sales, rows)[0, 1] for rows in (x[:cut, 0], x[-cut:, 0]))
+    refuse_if(late > 1 - 1e-6, "You train on the last days and test on the first.")
+    shuffled = "Your training part is not the first days in their order. Is it shuffled?"
+    refuse_if(early < 1 - 1e-6, shuffled)
+
+
+SIGNS = {"stationary": "S", "unit root": "U", "cannot tell": "?", "contradiction": "!"}
+# The verdicts where ADF alone rejects, where KPSS alone does, where neither does, where both do.
+MISREADINGS = {
+    "SUUS": "KPSS takes no part in your verdict.",
+    "SUSU": "ADF takes no part in your verdict.",
+    "!?US": "You turn KPSS round. What does it suppose until the data speak against it?",
+    "?!SU": "You turn ADF round. What does it suppose until the data speak against it?",
+    "US!?": "You take a large p for a rejection. It is a small p that rejects.",
+    "US?!": "You turn both tests round: a small p speaks against what a test supposes.",
+    "SU!?": "Tests that reject nothing contradict nothing, and two that reject do tell.",
+    "SUU!": "You take it for a proof that ADF does not reject. It may only lack data.",
+    "SUS!": "You take it for a proof that KPSS does not reject. It may only lack data.",
+    "SU?S": "Where both reject you believe ADF, though KPSS speaks as clearly.",
+    "SU?U": "Where both reject you believe KPSS, though ADF speaks as clearly.",
+}
+
+
+@exercise(
+    calls="adf_p, kpss_p, *, level",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "Write down what each test supposes. A small p speaks against that; a large p speaks for "
+        "nothing.",
+        "ADF supposes a unit root, KPSS that the series is stationary. Make two truth values: "
+        "which of them is rejected?",
+        "Two truth values make four cases. If neither is rejected, both descriptions are still "
+        "possible. And if both are?",
+    ],
+)
+def verdict(answer: Answer) -> None:
+    """Two tests, one verdict."""
+    cases = ((0.003, 0.1), (0.62, 0.01), (0.19, 0.1), (0.02, 0.03))
+    said = [_word(answer(*case, level=0.05)) for case in cases]
+    misread = MISREADINGS.get("".join(SIGNS[word] for word in said), "")
+    refuse_if(bool(misread), misread)
+    for (adf_p, kpss_p), word, right in zip(cases, said, SIGNS, strict=True):
+        case = f"With adf_p = {adf_p} and kpss_p = {kpss_p} you say {word!r}. "
+        refuse_if(word != right, case + "Which of the two hypotheses is rejected there?")
+    for test, p, level, right in (
+        ("ADF", (0.03, 0.1), 0.01, "cannot tell"),
+        ("KPSS", (0.19, 0.07), 0.1, "unit root"),
+    ):
+        fixed = f"Your level for {test} is fixed at 0.05. Use the one that is given."
+        refuse_if(_word(answer(*p, level=level)) != right, fixed)
+    for test, p, right in (
+        ("ADF", (0.05, 0.1), "cannot tell"),
+        ("KPSS", (0.003, 0.05), "stationary"),
+    ):
+        edge = f"Where the p of {test} equals the level you reject. Asked is a p below it."
+        refuse_if(_word(answer(*p, level=0.05)) != right, edge)
+
+
+def _word(said: Any) -> str:
+    """Read a verdict, or say which four there are."""
+    word = str(said).strip().lower()
+    asked = ", ".join(repr(each) for each in SIGNS)
+    refuse_if(word not in SIGNS, f"The verdict is one of {asked}. Yours is {said!r:.40}.")
+    return word
+
+
+@exercise(
+    calls="demand, made, *, tau",
+    difficulty=2,
+    minutes=10,
+    hints=[
+        "Take the difference demand - made. Its sign says which of the two prices a day pays.",
+        "Where it is positive the day costs tau times the difference. Where it is negative, the "
+        "difference has the wrong sign for a cost.",
+        "`np.where(condition, this, that)` chooses for each day.",
+    ],
+)
+def pinball(answer: Answer) -> None:
+    """What a wrong forecast costs."""
+    demand = np.array([31.0, 35, 28, 44, 52, 47, 39, 55])
+    made = np.array([36.0, 33, 28, 50, 45, 48.5, 30, 55.5])
+    for tau in (0.9, 0.25):
+        short = demand - made  # positive where too few were made
+        over, cost = np.maximum(-short, 0), np.maximum(tau * short, (tau - 1) * short)
+        got = numbers(answer(demand, made, tau=tau))
+        refuse_if(got.size == 1, "You give one number. Asked is the cost of each day.")
+        left = (1 - tau) * over
+        slips = {
+            "The two prices are swapped: tau is for a tub too few.": np.maximum(
+                (1 - tau) * short, -tau * short
+            ),
+            "Both sides cost the same in yours. One of them costs 1 - tau.": tau * np.abs(short),
+            "This is half the absolute error: both sides cost the same.": np.abs(short) / 2,
+            "Your cost is negative where tubs are left over.": cost - 2 * left,
+            "Too many tubs earn in yours, and tau is their price.": tau * short,
+            "Tubs that are left over cost nothing in yours.": cost - left,
+            "Tubs too few cost nothing in yours.": left,
+            "You square. Twice as many tubs cost twice as much.": cost * np.abs(short),
+            "Your tau stays at 0.9.": np.maximum(0.9 * short, -0.1 * short),
+        }
+        compare(got, cost, slips=slips, what=f"the result with tau={tau}")
+
+
+@exercise(
+    calls="model, series, origin, *, length, horizon",
+    difficulty=3,
+    minutes=15,
+    hints=[
+        "Begin with the last `length` values before `origin`. The model makes one value of them.",
+        "Then the window moves on by one: the oldest value leaves it in front, the new forecast "
+        "comes in at the end.",
+        "A list makes that easy: `window = [*window[1:], value]`. Keep the values as they come.",
+    ],
+)
+def feed_back(answer: Answer) -> None:
+    """Forecasts from forecasts."""
+    length, horizon, origin = 3, 6, 10
+    windows: list[Array] = []
+
+    def model(window: Any) -> float:
+        """Forecast one value from the last three, and note what was asked."""
+        windows.append(np.array(as_array(window), dtype=float))
+        latest = zip((1.5, -0.9, 0.3), windows[-1].ravel()[::-1], strict=False)
+        return float(sum(weight * value for weight, value in latest)) + 0.5
+
+    got = answer(model, SUNSPOTS.copy(), origin, length=length, horizon=horizon)
+    asked, other = list(windows), np.append(SUNSPOTS[:origin], SUNSPOTS[origin:] + 9)
+    _refuse_looking_ahead(
+        got,
+        answer(model, other, origin, length=length, horizon=horizon),
+        "Your forecast uses values after `origin`. They have not happened yet: feed back your own.",
+    )
+    _refuse_windows(asked, length, origin)
+    longer = numbers(got).size == origin + horizon
+    refuse_if(longer, "You give the past back too. Asked are the forecasts alone.")
+    known, want = SUNSPOTS[:origin], _roll(model, SUNSPOTS[origin - length : origin], horizon)
+    start, moves = known[-length:], MOVES.items()
+    slips = {text: _roll(model, start, horizon, move) for text, move in moves} | {
+        "Your first window ends before the last value.": _roll(model, known[-4:-1], horizon),
+        "Your windows run backwards: the newest value stands at the end.": _roll(
+            model, start[::-1], horizon, lambda w, y: [y, *w[:-1]]
+        ),
+        "You begin with the last known value. Begin after it.": np.append(known[-1], want[:-1]),
+    }
+    compare(got, want, slips=slips)
+    whole = "With whole numbers in the series your forecasts are cut to whole numbers on the way."
+    got, start = numbers(answer(model, known.astype(int), 9, length=2, horizon=4)), known[7:9]
+    want, cut = _roll(model, start, 4), _roll(model, start, 4, lambda w, y: [*w[1:], int(y)])
+    refuse_if(any(_same(got, each) for each in (cut, np.trunc(cut), np.trunc(want))), whole)
+    compare(got, want, what="the result with length=2, horizon=4 and whole numbers")
+
+
+Move = Callable[[Sequence[float], float], Sequence[float]]
+MOVES: dict[str, Move] = {
+    "You feed nothing back: the window never moves.": lambda w, y: w,
+    "You overwrite the newest value. It is the oldest that leaves.": lambda w, y: [*w[:-1], y],
+    "You feed back in front. The newest value stands at the end.": lambda w, y: [y, *w[:-1]],
+    "Only the oldest value is overwritten: the others must move.": lambda w, y: [y, *w[1:]],
+}
+
+
+def _roll(
+    model: Callable[[Any], float],
+    window: Sequence[float] | Array,
+    steps: int,
+    move: Move = lambda w, y: [*w[1:], y],
+) -> Array:
+    """Forecast step by step; ``move`` makes the next window of one and its forecast."""
+    values, window = [], list(window)
+    for _ in range(steps):
+        values.append(model(window))
+        window = list(move(window, values[-1]))
+    return np.array(values)
+
+
+def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
+    """Refuse windows that are not the last few values, going by what the model was asked."""
+    refuse_if(not asked, "Your function never asks the model.")
+    shapes = [window.shape for window in asked]
+    whole = f"You show the model all that is known. It reads the last {length} values."
+    refuse_if(shapes[0] == (origin,), whole)
+    grows = "Your window grows with each step: as a value comes in, the oldest must leave."
+    refuse_if(shapes[0] == (length,) and shapes[-1] > (length,), grows)
+    wrong = next((shape for shape in shapes if shape != (length,)), None)
+    text = f"The model reads windows of shape ({length},). You show it one of shape {wrong}."
+    refuse_if(wrong is not None, text)
+
+
+@exercise(
+    calls="series, *, season",
+    difficulty=4,
+    minutes=30,
+    hints=[
+        "Write the three treatments first, one function each, and look at the spread that each of "
+        "them leaves of a random walk.",
+        "The difference over a season is `x[season:] - x[:-season]`. For the line: `np.polyfit` "
+        "finds it and `np.polyval` draws it.",
+        "`while True:` make the three candidates, `best = min(candidates, key=np.std)`, and return "
+        "as soon as the best is not below 0.8 times the spread you have.",
+    ],
+)
+def make_stationary(answer: Answer) -> None:
+    """Just enough treatment."""
+    for name, series, season, wanted in _patients():
+        got, want = numbers(answer(series, season=season)), _treated(series, season, wanted)
+        front = len(series) - len(want)
+        kept = f"For {name} you keep the length. Where there is no past there is no difference."
+        refuse_if(front > 0 and got.shape == series.shape and close(got[front:], want), kept)
+        if not _same(got, want):
+            _refuse_other_treatment(got, name, series, season, wanted)
+        slips = {"You take the mean away as well. None of the three does.": want - want.mean()}
+        compare(got, want, slips=slips, what=f"the result for {name}")
+
+
+def _patients() -> list[tuple[str, Array, int, tuple[int, ...]]]:
+    """Make series whose truth is known: name, values, season, the treatments they need."""
+    noise = np.random.default_rng(9).normal(size=(5, 252))  # 21 years, or 36 weeks
+    weekly = noise[0].reshape(-1, 7).cumsum(axis=0).ravel()
+    monthly = noise[1].reshape(-1, 12).cumsum(axis=0).ravel()
+    return [
+        ("a random walk", np.cumsum(noise[2] + 0.1), 12, (1,)),
+        ("a line with noise", 0.05 * np.arange(252) + noise[3], 12, (0,)),
+        ("noise that needs no treatment", noise[4] + 5, 12, ()),
+        ("a season that drifts", weekly, 7, (2,)),
+        ("a walk with a season that drifts", np.cumsum(monthly), 12, (1, 2)),
+    ]
+
+
+def _treated(x: Array, season: int, treatments: Sequence[int]) -> Array:
+    """Treat a series: 0 subtracts its line, 1 takes differences, 2 those over a season."""
+    for each in treatments:
+        if each == 0:
+            t = np.arange(len(x))
+            x = x - np.polyval(np.polyfit(t, x, 1), t)
+        else:
+            lag = (1, season)[each - 1]
+            x = x[lag:] - x[:-lag]
+    return x
+
+
+def _refuse_other_treatment(
+    got: Array, name: str, series: Array, season: int, wanted: tuple[int, ...]
+) -> None:
+    """Find out which treatments were given, and say what they left."""
+    best, kinds = _treated(series, season, wanted), ("a line", "a difference", "a seasonal one")
+    for given in itertools.chain(*(itertools.product(range(3), repeat=n) for n in range(4))):
+        if _same(got, _treated(series, season, given)):
+            steps = ", then ".join(kinds[each] for each in given) or "nothing"
+            neighbours = np.corrcoef(got[1:], got[:-1])[0, 1]
+            reach = f"A spread of {best.std():.2f} is within reach."
+            third = " Does your seasonal difference go back by `season`?"
+            reach += third * (wanted == (2,) and not given)
+            refuse(
+                f"You treat {name} with {steps}. That leaves a spread of {got.std():.2f}, and "
+                f"neighbours with correlation {neighbours:.2f}. "
+                + ("It needs less." if len(given) > len(wanted) else reach)
+            )
