@@ -417,9 +417,9 @@ def _numbers(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.i
 
 
 class Place(NamedTuple):
-    """A place in a text where a verb has to agree."""
+    """A place in a text where a word has to agree with one before it."""
 
-    words: list[str]  # all words before the verb
+    words: list[str]  # all words before the place
     right: str
     wrong: str
     plural: bool
@@ -489,7 +489,7 @@ def pronouns(texts: Iterable[Sequence[str]]) -> list[Place]:
 def prefers(
     model: LanguageModel, vocabulary: Vocabulary, places: Sequence[Place]
 ) -> NDArray[np.float64]:
-    """Return how probable the right form of each verb is, if it is that or the wrong one.
+    """Return how probable the right word is at each place, if it is that or the wrong one.
 
     Parameters
     ----------
@@ -498,12 +498,12 @@ def prefers(
     vocabulary
         Holds all words of the places, and ``"<eos>"``.
     places
-        N places where a verb has to agree, as :func:`agreements` finds them.
+        N of them, as :func:`agreements` or :func:`pronouns` finds them.
 
     Returns
     -------
     ndarray
-        Shape (N,): above 0.5 where the model prefers the right form.
+        Shape (N,): above 0.5 where the model prefers the right word.
     """
     shares = []
     for place in places:
@@ -534,7 +534,7 @@ def with_and_without(
         For each word after the first sentence of its text, its log-probability given all words
         before it, and given only those of its sentence and the sign before that.
     """
-    found = []
+    found: list[tuple[str, float, float]] = []
     for words in texts:
         ids = torch.tensor([vocabulary[word] for word in words]).to(model.bias.device)
         whole = model.log_prob(ids)

@@ -22,7 +22,9 @@ from companion.language_model import (
     judge,
     one_row,
     prefers,
+    pronouns,
     read_on,
+    with_and_without,
 )
 from companion.recurrent import LSTMCell
 from companion.runtime import seeded
@@ -457,6 +459,70 @@ def test_preference_is_the_share_of_the_right_form():
     p = model(ids.unsqueeze(0))[0][0, -1].softmax(0)
     right, wrong = p[vocabulary["are"]].item(), p[vocabulary["is"]].item()
     assert prefers(model, vocabulary, places) == pytest.approx(right / (right + wrong))
+
+
+# Who is he or she, and what the sentences before are worth
+
+
+def test_persons_are_found_after_the_first_sentence_only():
+    places = pronouns([["she", "sang", ".", "here", "he", "sings", ".", "she", "left"]])
+    assert [(len(place.words), place.right, place.wrong) for place in places] == [
+        (4, "he", "she"),
+        (7, "she", "he"),
+    ]
+
+
+def test_both_he_and_she_stand_where_the_language_can_write_them():
+    reader = grammar.oracle()
+    places = pronouns(review.tokens for review in grammar.reviews(60, seed=3))
+    assert {place.right for place in places} == {"he", "she"}
+    for place in places:
+        assert reader.next_token(place.words)[reader.vocabulary.index(place.right)] > 0
+
+
+SENTENCES = ["the", "film", ".", "the", "end", "!", "film", "."]
+SIGNS = Vocabulary(SENTENCES, specials=["<eos>"])
+
+
+def reader_of_signs(cell="LSTM"):
+    """A model whose memory shows: its weights are ten times as large as new ones."""
+    model = made(cell, counts=torch.ones(len(SIGNS)))
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.mul_(10)
+    return model
+
+
+def ids_of(words):
+    return torch.tensor([SIGNS[word] for word in words])
+
+
+def test_every_word_after_the_first_sentence_is_read_with_and_without_it():
+    found = with_and_without(reader_of_signs(), SIGNS, [SENTENCES, ["film", "."]])
+    assert [word for word, _, _ in found] == SENTENCES[3:]
+
+
+def test_with_the_sentences_before_is_given_the_whole_text():
+    model = reader_of_signs()
+    found = [past for _, past, _ in with_and_without(model, SIGNS, [SENTENCES])]
+    assert found == pytest.approx(model.log_prob(ids_of(SENTENCES))[2:].tolist())
+
+
+def test_without_them_is_given_the_sign_and_the_words_after_it():
+    model = reader_of_signs()
+    found = [alone for _, _, alone in with_and_without(model, SIGNS, [SENTENCES])]
+    second, third = (model.log_prob(ids_of(SENTENCES[a:b])) for a, b in ((2, 6), (5, 8)))
+    assert found == pytest.approx([*second.tolist(), *third.tolist()])
+
+
+def test_another_first_sentence_changes_only_what_is_read_with_it():
+    model = reader_of_signs()
+    first, other = (
+        with_and_without(model, SIGNS, [[*start, *SENTENCES[2:]]])
+        for start in (["the", "film"], ["end", "film"])
+    )
+    assert [alone for _, _, alone in first] == [alone for _, _, alone in other]
+    assert [past for _, past, _ in first] != [past for _, past, _ in other]
 
 
 # The judge

@@ -1,7 +1,9 @@
-"""Real data from a mirror, a cache and a hub of the test's own, and what is said without them."""
+"""Real data from folders, caches and a hub of the test's own, and what is said without them."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -27,6 +29,8 @@ from companion.data import real
 ROOT = Path(__file__).parents[1]
 FILMS = [{"text": "good", "label": 1}, {"text": "bad", "label": 0}, {"text": "long", "label": 0}]
 MIRROR = Path(os.environ.get("COMPANION_MIRROR") or "none").absolute()
+TEXTS = Path(os.environ.get("COMPANION_TEXTS") or "none").absolute()
+SONNET = "From fairest creatures\nwe desire increase, «naïve».\r\n\tThat\n"
 
 
 def put(root, name="owner/films", *, file="test.parquet", rows=FILMS, configs=("default",)):
@@ -49,10 +53,10 @@ def put(root, name="owner/films", *, file="test.parquet", rows=FILMS, configs=("
     return folder
 
 
-def reason(*args, **options):
+def reason(*args, loader=real.load, **options):
     """Return the one line with which the data are refused."""
     with pytest.raises(real.NotThere) as caught:
-        real.load(*args, **options)
+        loader(*args, **options)
     error = caught.value  # a reader sees no wall of the library's own errors with it:
     assert error.__context__ is None or error.__suppress_context__
     line = str(error)
@@ -62,8 +66,11 @@ def reason(*args, **options):
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
-    """A hub that refuses every connection, an empty cache, no mirror, and libraries that talk."""
+    """A hub that refuses every connection, empty caches, no folder, and libraries that talk."""
     monkeypatch.delenv("COMPANION_MIRROR", raising=False)
+    monkeypatch.delenv("COMPANION_TEXTS", raising=False)
+    monkeypatch.setenv("COMPANION_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(datasets.config, "HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
@@ -411,7 +418,6 @@ def ask(hub, home, *names):
         "HF_HOME": str(home),
         "HF_HUB_OFFLINE": "0",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-        "NO_PROXY": "127.0.0.1",
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
     }
@@ -437,10 +443,194 @@ def test_the_hub_gives_the_rows_once_and_then_the_cache_does(tmp_path):
     assert ask(hub, home, "owner/films") == [FILMS]
 
 
+class Shelf(BaseHTTPRequestHandler):
+    """A place that gives the sonnet, as well as it is told to."""
+
+    def do_GET(self):
+        self.server.asked += 1
+        body = SONNET.encode()
+        if self.server.mood == "silent":
+            return self.server.closing.wait(2)
+        self.send_response(404 if self.server.mood == "gone" else 200)
+        if self.server.mood != "endless":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.server.mood == "half":
+            return self.wfile.write(body[:20])
+        if self.server.mood == "changed":
+            return self.wfile.write(body[::-1])
+        if self.server.mood == "endless":
+            body *= 300_000
+        with contextlib.suppress(ConnectionError):
+            return self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """A server of the test's own, with the sonnet and nothing else."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shelf) as server:
+        server.mood, server.asked, server.closing = "kind", 0, threading.Event()
+        server.daemon_threads = False  # the last answer is over when the server is closed
+        address = f"http://127.0.0.1:{server.server_port}/sonnet"
+        digest = hashlib.sha256(SONNET.encode()).hexdigest()
+        monkeypatch.setattr(real, "TEXTS", {"sonnet": (address, digest)})
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Where the sonnet is kept."""
+    return tmp_path / "home/texts/sonnet.txt"
+
+
+def no_text():
+    """Return the one line with which the sonnet is refused."""
+    return reason("sonnet", loader=real.text)
+
+
+def test_a_text_comes_as_it_is_to_the_byte(shelf, kept):
+    assert real.text("sonnet") == SONNET
+    assert kept.read_bytes() == SONNET.encode()
+
+
+def test_a_text_is_fetched_once(shelf):
+    real.text("sonnet")
+    assert real.text("sonnet") == SONNET
+    assert shelf.asked == 1
+
+
+def test_a_text_in_a_readers_folder_is_not_fetched(shelf, kept, tmp_path, monkeypatch):
+    (tmp_path / "sonnet.txt").write_bytes(SONNET.encode())
+    monkeypatch.setenv("COMPANION_TEXTS", str(tmp_path))
+    assert real.text("sonnet") == SONNET
+    assert shelf.asked == 0
+    assert not kept.exists()
+
+
+def test_a_text_that_the_readers_folder_lacks_is_fetched_and_not_put_there(
+    shelf, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COMPANION_TEXTS", str(tmp_path / "work"))
+    assert real.text("sonnet") == SONNET
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_folder_for_texts_that_is_not_there_is_named(shelf, tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_TEXTS", str(tmp_path / "nowhere"))
+    line = no_text()
+    assert line.startswith("COMPANION_TEXTS must be the full path of a folder")
+    assert "nowhere" in line
+
+
+def test_an_empty_setting_names_no_folder_for_texts(shelf, kept, monkeypatch):
+    monkeypatch.setenv("COMPANION_TEXTS", "")
+    Path("sonnet.txt").write_text("where an empty path leads to")
+    assert real.text("sonnet") == SONNET
+
+
+def test_a_readers_folder_goes_before_what_was_kept(shelf, tmp_path, monkeypatch):
+    real.text("sonnet")
+    (tmp_path / "sonnet.txt").write_bytes(b"my own notes")
+    monkeypatch.setenv("COMPANION_TEXTS", str(tmp_path))
+    assert str(tmp_path / "sonnet.txt") in no_text()
+
+
+@pytest.mark.parametrize("where", ["home/texts", "mine"])
+def test_a_file_that_is_another_text_is_named_and_left_alone(shelf, tmp_path, monkeypatch, where):
+    file = tmp_path / where / "sonnet.txt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"my own notes")
+    if where == "mine":
+        monkeypatch.setenv("COMPANION_TEXTS", str(file.parent))
+    assert no_text().startswith(f"{file} is not sonnet")
+    assert file.read_bytes() == b"my own notes"
+    assert shelf.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        ("half", "20 bytes"),
+        ("changed", f"{len(SONNET.encode())} bytes"),
+        ("endless", "10000000 bytes"),
+        ("gone", "404"),
+        ("silent", "timed out"),
+    ],
+)
+def test_a_fetch_that_fails_is_told_and_leaves_nothing(shelf, tmp_path, monkeypatch, mood, words):
+    monkeypatch.setattr(real, "PATIENCE", 0.3)
+    shelf.mood = mood
+    assert words in no_text()
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_a_network_it_says_where_to_put_the_text(shelf, kept, monkeypatch):
+    monkeypatch.setitem(real.TEXTS, "sonnet", ("http://127.0.0.1:9/sonnet", ""))
+    line = no_text()
+    assert "refused" in line
+    assert line.endswith(f"save http://127.0.0.1:9/sonnet as {kept}")
+
+
+def test_a_text_put_by_hand_where_it_was_said_is_found(shelf, kept, monkeypatch):
+    monkeypatch.setitem(real.TEXTS, "sonnet", ("http://127.0.0.1:9/", real.TEXTS["sonnet"][1]))
+    where = Path(no_text().rpartition(" as ")[2])
+    where.parent.mkdir(parents=True)
+    where.write_bytes(SONNET.encode())
+    assert real.text("sonnet") == SONNET
+
+
+def test_what_is_kept_is_what_was_checked(shelf, kept, monkeypatch):
+    def careless(path, content):
+        path.parent.mkdir(parents=True)
+        path.write_text(content[:-1], newline="\n")
+
+    monkeypatch.setattr(real, "write_whole", careless)
+    assert no_text().startswith(f"{kept} is not sonnet")
+
+
+def test_a_disk_that_is_full_is_told_and_leaves_nothing(shelf, kept, monkeypatch):
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    line = no_text()
+    assert "No space left on device" in line
+    assert "COMPANION_HOME" in line
+    assert not list(kept.parent.iterdir())
+
+
+def test_a_home_that_cannot_be_written_is_told(shelf, tmp_path):
+    (tmp_path / "home").write_text("a file, where a folder is to be made")
+    line = no_text()
+    assert str(tmp_path / "home") in line
+    assert "set COMPANION_TEXTS to a folder with it, or COMPANION_HOME" in line
+
+
+@pytest.mark.parametrize("name", ["hamlet", "", "../sonnet", 3, None, ["sonnet"]])
+def test_a_text_that_nobody_knows_hears_which_there_are(shelf, name):
+    with pytest.raises(ValueError, match="name must be one of sonnet, got"):
+        real.text(name)
+
+
 def real_data(name):
     """Skip a test where the mirror lacks a data set."""
     there = (MIRROR / name).is_dir()
     return pytest.mark.skipif(not there, reason=f"COMPANION_MIRROR names no folder with {name}")
+
+
+@pytest.mark.skipif(
+    not (TEXTS / "tiny_shakespeare.txt").exists(),
+    reason="COMPANION_TEXTS names no folder with tiny_shakespeare.txt",
+)
+def test_shakespeare_is_whole(monkeypatch):
+    monkeypatch.setenv("COMPANION_TEXTS", str(TEXTS))
+    assert len(real.text("tiny_shakespeare")) == 1_115_394
 
 
 @real_data("stanfordnlp/imdb")

@@ -160,6 +160,11 @@ def test_the_naive_forecast_of_a_walk_has_a_scaled_error_of_one(rng):
     assert error == pytest.approx(1, abs=0.03)
 
 
+def test_the_scaled_error_is_in_units_of_the_change_since_last_season():
+    error = time_series.mase([10], [16], history=[0, 5, 2, 9], season=2)
+    assert error == 6 / 3  # last season was off by 2 and by 4
+
+
 def test_the_scaled_error_does_not_depend_on_the_unit(rng):
     x = rng.normal(size=50)
     metres = time_series.mase(x[40:], x[39:-1], history=x[:40], season=7)
@@ -195,6 +200,17 @@ def test_a_forecast_does_not_depend_on_the_other_windows_of_the_batch():
     with seeded(0):
         model, x = Forecaster(8, horizon=3), torch.randn(4, 6)
     torch.testing.assert_close(model(x)[0][2:3], model(x[2:3])[0])
+
+
+def test_windows_are_learned_in_another_order_each_time(monkeypatch):
+    seen = []
+
+    def keep(model, batches, *rest, **options):
+        seen.append(next(iter(batches))[0])
+
+    monkeypatch.setattr(time_series, "fit", keep)
+    time_series.learn(Forecaster(2), *windows(np.arange(100.0), length=3))
+    assert not torch.equal(*seen)
 
 
 def test_a_trained_forecaster_knows_the_kiosk_almost_as_well_as_can_be(rng):
@@ -329,6 +345,29 @@ def test_the_run_on_scaling_gives_both_ways_an_error_in_passengers():
     found = long_runs.scaling(seeds=(0,))
     assert list(found) == ["scaled by the past", "scaled by all"]
     assert all(10 < error < 200 for (error,) in found.values())
+    assert found["scaled by the past"] != found["scaled by all"]
+
+
+def test_the_floor_of_the_long_runs_is_the_error_of_the_best_forecast(rng):
+    _, floor, _ = long_runs._made("kiosk", 10, rng)
+    _, spread = Kiosk().ahead(np.zeros(7), 1)
+    assert 30 * floor == pytest.approx(np.sqrt(np.mean(spread**2)))
+
+
+def test_an_interval_of_the_long_runs_has_its_forecast_in_the_middle(rng):
+    forecast, low, high = long_runs._lstm(
+        rng.normal(size=60), horizon=3, length=5, width=4, epochs=2
+    )
+    np.testing.assert_allclose((low + high) / 2, forecast)
+    assert (low < high).all()
+
+
+def test_changes_are_undone_month_by_month(rng):
+    year = np.array([100.0, 200.0] * 6)
+    years = [year * 1.1**n * np.exp(0.01 * rng.normal(size=12)) for n in range(9)]
+    with seeded(0):
+        forecast, _, _ = long_runs._lstm_of_changes(np.concatenate(years[:8]))
+    np.testing.assert_allclose(forecast, years[8], rtol=0.1)
 
 
 def test_a_long_run_forecasts_from_the_past_alone(monkeypatch):

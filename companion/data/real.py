@@ -1,21 +1,36 @@
-"""Real data by their hub names: from a folder of yours, from the library's cache, or the hub."""
+"""Real data by name: from a folder of yours, from a cache, or from where the world keeps them."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import http.client
 import importlib
 import logging
 import os
 import re
 import tempfile
 import textwrap
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NotThere", "load"]
+from companion.runtime import home, write_whole
+
+__all__ = ["NotThere", "load", "text"]
+
+PATIENCE = 10  # seconds to wait for an answer
+# Where a text can be had, and the sha256 of its bytes.
+TEXTS = {
+    "tiny_shakespeare": (
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+}
 
 
 class NotThere(OSError):
@@ -71,7 +86,7 @@ def load(name: str, split: str, *, config: str | None = None) -> Any:
             raise ValueError(f"{word} must not be empty")
     if not re.fullmatch(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}", name, re.ASCII):
         raise ValueError(f"name must be owner/name, as in 'stanfordnlp/imdb', got {name!r}")
-    folder = _mirrored(name)
+    folder = _given("COMPANION_MIRROR", name)
     library = _library()
     with _silence(library):
         if folder:
@@ -79,19 +94,86 @@ def load(name: str, split: str, *, config: str | None = None) -> Any:
         return _ask(library, name, split, config)
 
 
-def _mirrored(name: str) -> Path | None:
-    """Return the folder of a data set in the mirror, if there is a mirror and it has one."""
-    given = os.environ.get("COMPANION_MIRROR")
-    if not given:
+def text(name: str) -> str:
+    """Return a text in the public domain.
+
+    It is looked for in three places. First as the file ``<name>.txt`` in the folder that
+    ``COMPANION_TEXTS`` names, then in the folder ``texts`` of :func:`companion.runtime.home`. If
+    it is in neither, it is fetched once, and kept in the second. Whatever its place, it is the
+    same to the byte.
+
+    Parameters
+    ----------
+    name
+        ``"tiny_shakespeare"``: a million letters from Shakespeare's plays.
+
+    Raises
+    ------
+    NotThere
+        If no place has the text, or a file under its name is another one.
+    ValueError
+        If the name is none of these.
+
+    Examples
+    --------
+    >>> text("hamlet")
+    Traceback (most recent call last):
+    ValueError: name must be one of tiny_shakespeare, got 'hamlet'
+    """
+    if name not in tuple(TEXTS):
+        raise ValueError(f"name must be one of {', '.join(TEXTS)}, got {name!r}")
+    kept = home().absolute() / "texts" / f"{name}.txt"
+    path = _given("COMPANION_TEXTS", kept.name) or kept
+    try:
+        if not path.exists():
+            write_whole(path, _fetch(name, path).decode())
+        return _whole(name, path, path.read_bytes()).decode()
+    except NotThere:
+        raise
+    except OSError as error:
+        raise NotThere(
+            f"{name} cannot be read or kept: {_reason(error)}; "
+            "set COMPANION_TEXTS to a folder with it, or COMPANION_HOME to one for it"
+        ) from None
+
+
+def _fetch(name: str, path: Path) -> bytes:
+    """Return the bytes of a text from its address; the path is where a reader can put it."""
+    address = TEXTS[name][0]
+    try:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+            content: bytes = answer.read(10_000_000)
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise NotThere(
+            f"{name} cannot be fetched ({_reason(error).strip('<>')}): save {address} as {path}"
+        ) from None
+    return _whole(name, address, content)
+
+
+def _whole(name: str, place: str | Path, content: bytes) -> bytes:
+    """Return the bytes that were found at a place, if they are the text."""
+    digest, wanted = hashlib.sha256(content).hexdigest(), TEXTS[name][1]
+    if digest != wanted:
+        raise NotThere(
+            f"{place} is not {name}, or not all of it: its {len(content)} bytes have "
+            f"sha256 {digest}, where {wanted} is wanted"
+        )
+    return content
+
+
+def _given(variable: str, name: str) -> Path | None:
+    """Return what has this name in the folder that a variable names, if anything has."""
+    folder = os.environ.get(variable)
+    if not folder:
         return None
     try:
-        mirror = Path(given).expanduser().absolute()
-        list(mirror.iterdir())
-        return mirror / name if (mirror / name).is_dir() else None
+        place = Path(folder).expanduser().absolute()
+        list(place.iterdir())
+        return place / name if (place / name).exists() else None
     except (OSError, RuntimeError) as error:
-        raise NotThere(
-            f"COMPANION_MIRROR must be the full path of a folder: {_reason(error)}"
-        ) from None
+        raise NotThere(f"{variable} must be the full path of a folder: {_reason(error)}") from None
 
 
 def _library() -> Any:

@@ -69,7 +69,8 @@ def writer(words: int) -> Any:
             layers.Dense(words, activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    adam = keras.optimizers.Adam(0.005)
+    model.compile(adam, loss="sparse_categorical_crossentropy")
     return model
 
 

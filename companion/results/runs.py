@@ -111,6 +111,7 @@ RUNS: Mapping[str, Mapping[str, Callable[[], dict[str, list[float]]]]] = {
         "keras_overview_imdb": partial(_of, "keras_overview", "imdb"),
         "recurrent_imdb": partial(_of, "results.reading", "imdb_bilstm"),
         "recurrent_shakespeare": partial(_of, "results.reading", "shakespeare"),
+        "recurrent_wikitext": partial(_of, "results.reading", "wikitext_rows"),
         "time_series_airline": partial(_of, "results.time_series", "airline"),
         "time_series_sunspots": partial(_of, "results.time_series", "sunspots"),
     },
