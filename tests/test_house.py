@@ -113,6 +113,7 @@ def test_a_chapter_has_the_same_stem_everywhere(stem):
         f"companion/checks/{topic}.py",
         f"tests/test_{topic}.py",
         f"tests/checks/test_{topic}.py",
+        f"tests/claims/test_{topic}.py",
     ):
         assert (ROOT / path).exists(), path
 

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PAGES = [*sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "book" / "sources").glob("*.md"))]
+SOURCES = sorted((ROOT / "book" / "sources").glob("*.md"))
+PAGES = [*sorted((ROOT / "book").glob("*.md")), *SOURCES]
 MANUSCRIPTS = sorted((ROOT / "book" / "chapters").glob("*.md"))
 
 
@@ -81,6 +82,12 @@ def terms(page: str) -> list[str]:
     match = re.search(r"(?ms)^```\{glossary\}\n(.*?)^```$", page)
     assert match, "the page has no glossary directive"
     return [line for line in match[1].splitlines() if line and not line[0].isspace()]
+
+
+def examined(page: str) -> set[str]:
+    """Return the rows and corrections that an audit page has examined."""
+    rows = re.findall(r"(?m)^\| ([A-Z]\d+) \|(?!.*not examined yet)", page)
+    return {*rows, *re.findall(r"(?m)^### (F\d+):", page)}
 
 
 def ours() -> Iterator[Path]:
@@ -257,6 +264,22 @@ def test_the_address_of_the_repository_stands_in_one_place() -> None:
     slug = address.removeprefix("https://github.com/")
     holders = [path for path in ours() if slug in path.read_text(encoding="utf-8")]
     assert [path.relative_to(ROOT).as_posix() for path in holders] == ["_config.yml"]
+
+
+# Claims
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def test_every_claim_that_was_examined_is_held_by_a_test(path: Path) -> None:
+    files = (ROOT / "tests" / "claims").glob("test_*.py")
+    names = re.findall(r"(?m)^def test(\w+)", "\n".join(f.read_text("utf-8") for f in files))
+    held = {id.upper() for name in names for id in re.findall(r"_([a-z]\d+)(?=_)", name)}
+    assert examined(path.read_text(encoding="utf-8")) <= held
+
+
+def test_claims_that_wait_for_their_chapter_are_not_examined() -> None:
+    page = "| R8 | a | not examined yet | - |\n| R9 | b | holds | - |\n\n### F1: c"
+    assert examined(page) == {"R9", "F1"}
 
 
 # References and words
