@@ -433,10 +433,15 @@ def test_a_singular_subject_has_a_singular_verb():
 
 @pytest.mark.parametrize(
     "words",
-    ["not one of the songs is dull", "i like songs . are they", "songs , are they"],
-    ids=["not the subject", "another sentence", "another clause"],
+    [
+        "not one of the songs is dull",
+        "i like songs . are they",
+        "songs , are they",
+        "are they songs",
+    ],
+    ids=["not the subject", "another sentence", "another clause", "after the verb"],
 )
-def test_a_noun_before_a_verb_need_not_be_its_subject(words):
+def test_a_noun_near_a_verb_need_not_be_its_subject(words):
     assert not agreements([words.split()], distance=words.count(".") + words.count(","))
 
 
