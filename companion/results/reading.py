@@ -172,7 +172,7 @@ class _Task(NamedTuple):
 
 
 LETTERS = _Task(unit=math.log(2), longest=8, width=256, shape=(32, 64), epochs=3)
-WORDS = _Task(unit=1.0, longest=5, width=128, shape=(16, 32), epochs=3)
+WORDS = _Task(unit=1.0, longest=5, width=128, shape=(16, 32), epochs=2)
 
 
 def shakespeare(*, seeds: Sequence[int] = (0, 1)) -> dict[str, list[float]]:
