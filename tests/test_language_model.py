@@ -548,7 +548,7 @@ def test_a_text_of_the_language_is_judged_to_its_end(reader, words):
     assert found.sum() == pytest.approx(reader.log_prob(words))
 
 
-@pytest.mark.parametrize("at", [0, 1, 7, 20])
+@pytest.mark.parametrize("at", [0, 1, 7, len(TEXTS[0])])
 def test_judgement_stops_at_the_first_word_that_cannot_stand_there(reader, at):
     words = [*TEXTS[0][:at], "yak", *TEXTS[0][at:]]
     np.testing.assert_allclose(judge(reader, words), judge(reader, TEXTS[0])[:at])

@@ -22,10 +22,14 @@ def test_an_interval_reaches_from_its_lower_to_its_upper_end():
     assert {tuple(point) for point in edges} >= {(8, 7), (10, 7), (8, 9), (9, 11), (10, 13)}
 
 
-def test_two_forecasts_have_a_legend_and_one_has_none():
+def test_the_legend_of_two_forecasts_names_the_series_too():
     two = {**ONE, "other": ONE["line"]}
+    legend = plotting.plot_forecast(SEEN, two, start=8).get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["the series", "line", "other"]
+
+
+def test_one_forecast_needs_no_legend():
     assert plotting.plot_forecast(SEEN, ONE, start=8).get_legend() is None
-    assert len(plotting.plot_forecast(SEEN, two, start=8).get_legend().get_texts()) == 2
 
 
 def test_the_same_forecast_is_the_same_bytes():

@@ -54,7 +54,7 @@ def plot_forecast(
     """
     ax = figure() if ax is None else ax
     with mpl.rc_context(STYLE):
-        ax.plot(as_array(seen), color=INK, linewidth=1)
+        ax.plot(as_array(seen), color=INK, linewidth=1, label="the series")
         for i, (name, parts) in enumerate(forecasts.items()):
             middle, low, high = (as_array(part) for part in parts)
             if not middle.shape == low.shape == high.shape or middle.ndim != 1:
@@ -68,5 +68,5 @@ def plot_forecast(
             ax.plot(steps, middle, label=_plain(name), **look)
         ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), title=_plain(title))
         if len(forecasts) > 1:
-            _legend(ax, len(forecasts))
+            _legend(ax, 1 + len(forecasts))
     return ax
