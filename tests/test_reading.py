@@ -23,7 +23,7 @@ def reader(pooling):
         return reading._Reader(pooling, vocabulary_size=9, width=4).eval()
 
 
-@pytest.mark.parametrize("pooling", ["mean over time", "last states"])
+@pytest.mark.parametrize("pooling", POOLINGS[:-1])
 def test_padding_does_not_change_what_a_reader_says(pooling):
     model, ids = reader(pooling), torch.tensor([[3, 1, 4]])
     padded = torch.tensor([[3, 1, 4, 0, 0]])
@@ -35,6 +35,15 @@ def test_a_mean_counts_all_words_alike_and_last_states_have_read_all():
     ids, lengths = torch.tensor([[3, 1, 4], [5, 1, 4], [3, 1, 5]]), torch.tensor([3, 3, 3])
     for pooling in ("mean over time", "last states"):
         assert len(set(reader(pooling)(ids, lengths).tolist())) == 3
+
+
+@pytest.mark.parametrize(("pooling", "read"), [("last states", 3), ("output at the last word", 1)])
+def test_so_many_words_has_the_backward_reader_read(pooling, read):
+    model, ids = reader(pooling), torch.tensor([[3, 1, 4]])
+    x = model.embedding(ids)
+    y, (h, _) = model.lstm(x)
+    _, (alone, _) = model.lstm(x[:, -read:])
+    torch.testing.assert_close(model.pool(y, h, torch.tensor([3]))[:, 4:], alone[1])
 
 
 def test_the_last_output_is_the_same_for_all_short_reviews():
