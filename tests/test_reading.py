@@ -182,6 +182,12 @@ def test_what_an_lstm_learns_in_one_part_serves_it_in_the_other(monkeypatch):
     assert found["letters, LSTM"][0] < found["letters, 1-grams"][0] / 3
 
 
+def test_the_last_tenth_is_foretold_by_those_who_have_not_seen_it(monkeypatch):
+    found = read(monkeypatch, "aaaaaaab\n\n" * 180 + "b" * 200)
+    assert found["letters, 1-grams"][0] == pytest.approx(math.log2(10), abs=0.05)
+    assert found["letters, LSTM"][0] > 3
+
+
 def test_an_apostrophe_belongs_to_its_word_and_a_sign_is_one():
     assert reading._speeches("ROMEO:\nIs't so?\n\nAy.") == [
         ["romeo", ":", "is't", "so", "?"],
