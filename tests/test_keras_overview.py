@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from companion import keras_overview
-from companion.data import real
 from companion.keras_overview import NoisyCrossentropy, WeightedMean, classifier, imdb
 from companion.runtime import as_array, seeded
-from companion.text import Tokenizer
+from tests._reviews import small_imdb
 
 # Keras hands torch tensors to numpy in a way that numpy 2 means to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -269,68 +268,43 @@ def test_training_stops_when_held_back_reviews_disagree_and_keeps_the_best_epoch
 
 
 @pytest.fixture(scope="module")
-def small_imdb():
-    """What a run on 60 reviews in IMDB's manner found, and what the tokenizer saw.
-
-    The last word but one decides. In the test reviews it means the opposite.
-    """
-    rng = np.random.default_rng(0)
-    seen = []
-
-    def load(name, split):
-        assert name == "stanfordnlp/imdb"
-        labels = np.repeat([0, 1], 30)  # sorted, as the real ones are
-        verdicts = labels if split == "train" else 1 - labels
-        texts = [
-            f"{' '.join(words)}.<br /><br />{'great' if verdict else 'awful'} {split}"
-            for words, verdict in zip(
-                rng.choice(["plot", "film", "cast"], (60, 6)), verdicts, strict=True
-            )
-        ]
-        return {"text": texts, "label": labels.tolist()}
-
-    class Spy(Tokenizer):
-        def fit_on_texts(self, texts):
-            seen.extend(texts)
-            super().fit_on_texts(texts)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(real, "load", load)
-        patch.setattr(keras_overview, "Tokenizer", Spy)
+def reviews():
+    """What a run on 60 reviews found, and what the tokenizer saw."""
+    with small_imdb(keras_overview) as seen:
         return imdb(vocabulary_size=30, length=3, held_back=20, seeds=[5, 5]), seen
 
 
 @pytest.mark.parametrize("name", [*READERS, "linear, words", "linear, pairs"])
-def test_imdb_tells_accuracy_time_and_size(name, small_imdb):
-    found, _ = small_imdb
+def test_imdb_tells_accuracy_time_and_size(name, reviews):
+    found, _ = reviews
     repeats = 1 if name.startswith("linear") else 2
     lengths = [len(found[f"{name} {what}"]) for what in ("accuracy", "time", "parameters")]
     assert lengths == [repeats, repeats, 1]
 
 
-def test_imdb_measures_time_in_multiples_of_the_shortest(small_imdb):
-    found, _ = small_imdb
+def test_imdb_measures_time_in_multiples_of_the_shortest(reviews):
+    found, _ = reviews
     assert min(min(times) for key, times in found.items() if key.endswith("time")) == 1
 
 
 @pytest.mark.parametrize("name", ["bag of words", "linear, pairs"])
-def test_imdb_scores_the_test_reviews(name, small_imdb):
-    found, _ = small_imdb
+def test_imdb_scores_the_test_reviews(name, reviews):
+    found, _ = reviews
     assert max(found[f"{name} accuracy"]) == 0
 
 
-def test_one_seed_makes_imdb_repeat_itself(small_imdb):
-    found, _ = small_imdb
+def test_one_seed_makes_imdb_repeat_itself(reviews):
+    found, _ = reviews
     pairs = [found[f"{name} accuracy"] for name in READERS]
     assert [first for first, _ in pairs] == [second for _, second in pairs]
 
 
-def test_imdb_takes_its_words_from_clean_training_reviews_that_are_not_held_back(small_imdb):
-    _, seen = small_imdb
+def test_imdb_takes_its_words_from_clean_training_reviews_that_are_not_held_back(reviews):
+    _, seen = reviews
     assert len(seen) == 40
     assert all(text.endswith("train") and "<" not in text for text in seen)
 
 
-def test_imdb_trains_on_both_labels(small_imdb):
-    _, seen = small_imdb
+def test_imdb_trains_on_both_labels(reviews):
+    _, seen = reviews
     assert 10 < sum("great" in text for text in seen) < 30

@@ -6,14 +6,13 @@ import math
 import random
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 
 from companion.data import real
 from companion.results import reading
 from companion.runtime import seeded
-from companion.text import Tokenizer
+from tests._reviews import small_imdb
 
 POOLINGS = list(reading.POOLINGS)
 
@@ -54,34 +53,8 @@ def test_the_last_output_is_the_same_for_all_short_reviews():
 
 @pytest.fixture(scope="module")
 def reviews():
-    """What a run on 60 reviews in IMDB's manner found, and what the tokenizer saw.
-
-    The last word but one decides. In the test reviews it means the opposite, and half of them are
-    shorter than what is read.
-    """
-    rng = np.random.default_rng(0)
-    seen = []
-
-    def load(name, split):
-        assert name == "stanfordnlp/imdb"
-        labels = np.repeat([0, 1], 30)  # sorted, as the real ones are
-        verdicts = labels if split == "train" else 1 - labels
-        plots = rng.choice(["plot", "film", "cast"], (60, 6))
-        texts = [
-            f"{' '.join(plot[: 6 - 3 * (split == 'test' and i % 2)])}.<br /><br />"
-            f"{'great' if verdict else 'awful'} {split}"
-            for i, (plot, verdict) in enumerate(zip(plots, verdicts, strict=True))
-        ]
-        return {"text": texts, "label": labels.tolist()}
-
-    class Spy(Tokenizer):
-        def fit_on_texts(self, texts):
-            seen.extend(texts)
-            super().fit_on_texts(texts)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(real, "load", load)
-        patch.setattr(reading, "Tokenizer", Spy)
+    """What a run on 60 reviews found, and what the tokenizer saw."""
+    with small_imdb(reading) as seen:
         settings = {"vocabulary_size": 30, "length": 7, "width": 8, "epochs": 30}
         return reading.imdb_bilstm(**settings, held_back=20, seeds=[5, 5]), seen
 

@@ -1,11 +1,8 @@
-"""Right answers pass, answers one small slip away are refused with their own hint."""
+"""Answers to the exercises of chapter 02: right ones, and some one small slip away."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +10,8 @@ import torch
 
 from companion import checks
 from companion.backprop import Tensor
+from tests.checks._both_ways import Answers
 
-Function = Callable[..., Any]
-RIGHT: list[Any] = []
-WRONG: list[Any] = []
 STUBS = {
     "softplus_backward": lambda x, upstream: ...,
     "used_twice": lambda w, x1, x2: ...,
@@ -28,21 +23,8 @@ STUBS = {
     "backward_by_hand": lambda x, y, W1, b1, W2, b2: ...,
 }
 
-
-def right(name: str) -> Callable[[Function], Function]:
-    def keep(function: Function) -> Function:
-        RIGHT.append(pytest.param(name, function, id=f"{name}-{function.__name__}"))
-        return function
-
-    return keep
-
-
-def wrong(name: str, word: str) -> Callable[[Function], Function]:
-    def keep(function: Function) -> Function:
-        WRONG.append(pytest.param(name, function, word, id=f"{name}-{function.__name__}"))
-        return function
-
-    return keep
+answers = Answers("backprop", STUBS)
+right, wrong = answers.right, answers.wrong
 
 
 # 1
@@ -538,15 +520,6 @@ def updates_on_the_way(x, y, W1, b1, W2, b2):
     return result
 
 
-# The tests
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("COMPANION_HOME", str(tmp_path))
-    return tmp_path
-
-
 # Slips that came up when the exercises were tried with many wrong answers.
 
 
@@ -732,34 +705,11 @@ def backward_never_called(x, y, W1, b1, W2, b2):
     return [Tensor(w, requires_grad=True).grad for w in (W1, b1, W2, b2)]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_a_right_answer_passes(name: str, answer: Function) -> None:
-    assert getattr(checks.backprop, name)(answer) == checks.Verdict(True, True, "Correct.")
+# The tests
 
 
-@pytest.mark.parametrize(("name", "answer", "word"), WRONG)
-def test_a_slip_is_refused_with_its_own_hint(name: str, answer: Function, word: str) -> None:
-    verdict = getattr(checks.backprop, name)(answer)
-    assert not verdict.passed
-    assert word in verdict.message
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_slips_of_one_exercise_differ_in_their_hints(name: str) -> None:
-    exercise = getattr(checks.backprop, name)
-    heard = [exercise(param.values[1]).message for param in WRONG if param.values[0] == name]
-    assert len(set(heard)) == len(heard) >= 3
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_an_untouched_stub_is_not_judged(name: str) -> None:
-    verdict = getattr(checks.backprop, name)(STUBS[name])
-    assert verdict == checks.Verdict(False, False, "Not attempted yet.")
-
-
-def test_no_exercise_goes_untested() -> None:
-    planned = {f"backprop.{name}" for name in STUBS}
-    assert planned == {name for name in checks.all() if name.startswith("backprop.")}
+class TestAnswers(answers.tests()):
+    test_hints_come_in_three_steps = None  # one exercise has four
 
 
 @pytest.mark.parametrize("name", STUBS)

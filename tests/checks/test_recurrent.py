@@ -1,22 +1,16 @@
-"""Right answers pass, answers one small slip away are refused with their own hint."""
+"""Answers to the exercises of chapter 08: right ones, and some one small slip away."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch.nn.functional import linear
 
 from companion import checks, recurrent
+from tests.checks._both_ways import Answers
 
-Function = Callable[..., Any]
-RIGHT: list[Any] = []
-WRONG: list[Any] = []
 STUBS = {
     "neuron": lambda x, w_x, w_h, b, w_y: ...,
     "lstm_step": lambda x, h, c, weight_ih, weight_hh, bias_ih, bias_hh: ...,
@@ -28,21 +22,8 @@ STUBS = {
     "write": lambda step, state, prompt, limit, end: ...,
 }
 
-
-def right(name: str) -> Callable[[Function], Function]:
-    def keep(function: Function) -> Function:
-        RIGHT.append(pytest.param(name, function, id=f"{name}-{function.__name__}"))
-        return function
-
-    return keep
-
-
-def wrong(name: str, word: str) -> Callable[[Function], Function]:
-    def keep(function: Function) -> Function:
-        WRONG.append(pytest.param(name, function, word, id=f"{name}-{function.__name__}"))
-        return function
-
-    return keep
+answers = Answers("recurrent", STUBS)
+right, wrong = answers.right, answers.wrong
 
 
 # 1
@@ -1091,46 +1072,7 @@ def step_called_the_other_way_round(step, state, prompt, limit, end):
 
 # The tests
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("COMPANION_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_a_right_answer_passes(name: str, answer: Function) -> None:
-    assert getattr(checks.recurrent, name)(answer) == checks.Verdict(True, True, "Correct.")
-
-
-@pytest.mark.parametrize(("name", "answer", "word"), WRONG)
-def test_a_slip_is_refused_with_its_own_hint(name: str, answer: Function, word: str) -> None:
-    verdict = getattr(checks.recurrent, name)(answer)
-    assert not verdict.passed
-    assert word in verdict.message
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_slips_of_one_exercise_differ_in_their_hints(name: str) -> None:
-    exercise = getattr(checks.recurrent, name)
-    heard = [exercise(param.values[1]).message for param in WRONG if param.values[0] == name]
-    assert len(set(heard)) == len(heard) >= 3
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_an_untouched_stub_is_not_judged(name: str) -> None:
-    verdict = getattr(checks.recurrent, name)(STUBS[name])
-    assert verdict == checks.Verdict(False, False, "Not attempted yet.")
-
-
-def test_no_exercise_goes_untested() -> None:
-    planned = {f"recurrent.{name}" for name in STUBS}
-    assert planned == {name for name in checks.all() if name.startswith("recurrent.")}
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_hints_come_in_three_steps(name: str) -> None:
-    assert len(getattr(checks.recurrent, name).hints) == 3
+TestAnswers = answers.tests()
 
 
 def test_a_sum_that_just_meets_top_p_has_reached_it() -> None:

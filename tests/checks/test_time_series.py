@@ -1,21 +1,12 @@
-"""Right answers pass, answers one small slip away are refused with their own hint."""
+"""Answers to the exercises of chapter 09: right ones, and some one small slip away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import pytest
 import torch
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from companion import checks
-
-Function = Callable[..., Any]
-RIGHT: list[Any] = []
-WRONG: list[Any] = []
+from tests.checks._both_ways import Answers
 
 STUBS = {
     "repeat_season": lambda series, origin, *, season, horizon: ...,
@@ -27,21 +18,8 @@ STUBS = {
     "make_stationary": lambda series, *, season: ...,
 }
 
-
-def right(name: str) -> Callable[[Function], Function]:
-    def keep(function: Function) -> Function:
-        RIGHT.append(pytest.param(name, function, id=f"{name}-{function.__name__}"))
-        return function
-
-    return keep
-
-
-def wrong(name: str, word: str) -> Callable[[Function], Function]:
-    def keep(function: Function) -> Function:
-        WRONG.append(pytest.param(name, function, word, id=f"{name}-{function.__name__}"))
-        return function
-
-    return keep
+answers = Answers("time_series", STUBS)
+right, wrong = answers.right, answers.wrong
 
 
 # 1
@@ -839,43 +817,4 @@ def past_minus_present(series, *, season):
 
 # The tests
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("COMPANION_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_a_right_answer_passes(name: str, answer: Function) -> None:
-    assert getattr(checks.time_series, name)(answer) == checks.Verdict(True, True, "Correct.")
-
-
-@pytest.mark.parametrize(("name", "answer", "word"), WRONG)
-def test_a_slip_is_refused_with_its_own_hint(name: str, answer: Function, word: str) -> None:
-    verdict = getattr(checks.time_series, name)(answer)
-    assert not verdict.passed
-    assert word in verdict.message
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_slips_of_one_exercise_differ_in_their_hints(name: str) -> None:
-    exercise = getattr(checks.time_series, name)
-    heard = [exercise(param.values[1]).message for param in WRONG if param.values[0] == name]
-    assert len(set(heard)) == len(heard) >= 3
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_an_untouched_stub_is_not_judged(name: str) -> None:
-    verdict = getattr(checks.time_series, name)(STUBS[name])
-    assert verdict == checks.Verdict(False, False, "Not attempted yet.")
-
-
-def test_no_exercise_goes_untested() -> None:
-    planned = {f"time_series.{name}" for name in STUBS}
-    assert planned == {name for name in checks.all() if name.startswith("time_series.")}
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_hints_come_in_three_steps(name: str) -> None:
-    assert len(getattr(checks.time_series, name).hints) == 3
+TestAnswers = answers.tests()
