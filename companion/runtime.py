@@ -7,6 +7,7 @@ import operator
 import os
 import random
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 from IPython.core.getipython import get_ipython
+from tqdm import tqdm
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +26,7 @@ __all__ = [
     "device",
     "expect",
     "home",
+    "progress",
     "quiet",
     "quote",
     "records",
@@ -228,6 +231,12 @@ def scale() -> str:
 def quiet() -> bool:
     """Say whether progress bars stay away: ``COMPANION_QUIET=1``, as in woven notebooks."""
     return os.environ.get("COMPANION_QUIET", "") not in ("", "0")
+
+
+def progress(total: int) -> Any:
+    """Return a bar of ``total`` epochs, which a terminal or a notebook shows, and nothing else."""
+    shown = sys.stderr.isatty() or hasattr(get_ipython(), "kernel")
+    return tqdm(total=total, unit="epoch", disable=quiet() or not shown, delay=0.5, leave=False)
 
 
 def home() -> Path:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from IPython.core.getipython import get_ipython
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from companion.runtime import quiet
+from companion.runtime import progress
 
 __all__ = ["Diverged", "History", "fit"]
 
@@ -100,7 +97,7 @@ def fit(
         raise ValueError(f"epochs must be 1 or more, got {epochs}")
     history, was_training = History(), model.training
     try:
-        with _progress(epochs) as bar:
+        with progress(epochs) as bar:
             for _ in range(epochs):
                 model.train()
                 mean = _epoch(model, batches, loss, optimizer, max_norm, history)
@@ -152,9 +149,3 @@ def _measure(
     model.eval()
     with torch.no_grad():
         return dict(validate(model))
-
-
-def _progress(total: int) -> Any:
-    """Return a progress bar that shows on a terminal and in a notebook, and nowhere else."""
-    shown = sys.stderr.isatty() or hasattr(get_ipython(), "kernel")
-    return tqdm(total=total, unit="epoch", disable=quiet() or not shown, leave=False)

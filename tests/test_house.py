@@ -21,7 +21,10 @@ MODULES = {
 CHAPTERS = re.findall(r"notebooks/(\d\d_\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
 ROOMS = [stem[3:] for stem in CHAPTERS]  # in the order of the book
 # A room of several modules, from the bottom up.
-SUITES = {"recurrent": ["_scan", "recurrent", "language_model"]}
+SUITES = {
+    "recurrent": ["_scan", "recurrent", "language_model"],
+    "som": ["_grid", "som"],
+}
 # Who stands below may not import who stands above.
 FLOORS = [
     ["companion"],
@@ -31,7 +34,7 @@ FLOORS = [
     *[[f"companion.{module}"] for room in ROOMS for module in SUITES.get(room, [room])],
     ["companion.checks"],
     ["companion.results.keras_writer", "companion.results.language_models"],
-    ["companion.results.reading", "companion.results.time_series"],
+    ["companion.results.maps", "companion.results.reading", "companion.results.time_series"],
     ["companion.results.runs", "companion.doctor"],
     ["companion.__main__"],
 ]

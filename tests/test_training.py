@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from companion import training
+from companion import runtime, training
 from companion.runtime import seeded
 
 
@@ -148,7 +148,7 @@ def test_the_bar_shows_in_a_notebook(line, monkeypatch):
     model, batches, optimizer = line
     screen = io.StringIO()
     shell = type("Shell", (), {"kernel": object()})()
-    monkeypatch.setattr(training, "get_ipython", lambda: shell)
+    monkeypatch.setattr(runtime, "get_ipython", lambda: shell)
     monkeypatch.setenv("COMPANION_QUIET", "0")
     monkeypatch.setattr("sys.stderr", screen)
     training.fit(model, batches, nn.functional.mse_loss, optimizer)

@@ -2,6 +2,7 @@
 
 from companion.plotting.charts import plot_curves, plot_images, plot_landscape
 from companion.plotting.graph import plot_graph
+from companion.plotting.maps import plot_lattice, plot_mosaic, plot_points, plot_units
 from companion.plotting.paper import figure, show, svg
 from companion.plotting.series import plot_forecast
 from companion.plotting.words import plot_matrix, plot_reading, plot_timeline
@@ -13,9 +14,13 @@ __all__ = [
     "plot_graph",
     "plot_images",
     "plot_landscape",
+    "plot_lattice",
     "plot_matrix",
+    "plot_mosaic",
+    "plot_points",
     "plot_reading",
     "plot_timeline",
+    "plot_units",
     "show",
     "svg",
 ]

@@ -124,7 +124,7 @@ def plot_landscape(
         for name, (a, b) in (points or {}).items():
             ax.plot(a, b, "*", color=INK, markersize=11)
             ax.annotate(_plain(name), (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
-        ax.set(title=_plain(title), xlabel=_plain(xlabel), ylabel=_plain(ylabel))
+        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         ax.set(xlim=(np.min(x), np.max(x)), ylim=(np.min(y), np.max(y)))
         if paths:
             _legend(ax, len(paths))
@@ -162,6 +162,11 @@ def _plain(text: str) -> str:
     """Keep a text from being read as a formula, or its curve from being left out."""
     text = text.replace("$", r"\$")
     return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
+
+
+def _write(ax: Axes, **texts: str) -> None:
+    """Give axes their title and the names of what they measure."""
+    ax.set(**{place: _plain(text) for place, text in texts.items()})
 
 
 def _legend(ax: Axes, count: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _legend, _look, _plain
+from companion.plotting.charts import _legend, _look, _plain, _write
 from companion.plotting.paper import INK, STYLE, figure
 from companion.runtime import as_array
 
@@ -66,7 +66,7 @@ def plot_forecast(
             look = _look(i)
             ax.fill_between(steps, low, high, color=look["color"], alpha=0.18, linewidth=0)
             ax.plot(steps, middle, label=_plain(name), **look)
-        ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), title=_plain(title))
+        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         if len(forecasts) > 1:
             _legend(ax, 1 + len(forecasts))
     return ax

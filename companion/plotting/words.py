@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _legend, _look, _plain
+from companion.plotting.charts import _legend, _look, _plain, _write
 from companion.plotting.paper import COLORS, INK, STYLE, figure
 from companion.runtime import as_array
 
@@ -59,7 +59,8 @@ def plot_reading(
                 raise ValueError(f"{name} must have shape ({len(words)},), got {p.shape}")
             ax.plot(p, drawstyle="steps-mid", label=_plain(name), **_look(i))
         ax.axhline(0.5, color=INK, linewidth=0.8, linestyle=":")
-        ax.set(ylim=(-0.03, 1.03), ylabel=_plain(ylabel), title=_plain(title))
+        ax.set_ylim(-0.03, 1.03)
+        _write(ax, title=title, ylabel=ylabel)
         ax.set_xticks(range(len(words)), [_plain(word) for word in words], rotation=90, fontsize=8)
         ax.grid(axis="x", visible=False)
         if len(readers) > 1:
@@ -153,6 +154,6 @@ def plot_matrix(
         ax.set_xticks(range(len(columns)), [_plain(name) for name in columns])
         ax.set_yticks(range(len(rows)), [_plain(name) for name in rows])
         ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
-        ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), title=_plain(title))
+        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         ax.grid(visible=False)
     return ax
