@@ -27,7 +27,6 @@ __all__ = [
     "expect",
     "home",
     "progress",
-    "quiet",
     "quote",
     "records",
     "scale",
@@ -228,15 +227,14 @@ def scale() -> str:
     return name
 
 
-def quiet() -> bool:
-    """Say whether progress bars stay away: ``COMPANION_QUIET=1``, as in woven notebooks."""
-    return os.environ.get("COMPANION_QUIET", "") not in ("", "0")
-
-
 def progress(total: int) -> Any:
-    """Return a bar of ``total`` epochs, which a terminal or a notebook shows, and nothing else."""
+    """Return a bar of ``total`` epochs, which a terminal or a notebook shows, and nothing else.
+
+    ``COMPANION_QUIET=1``, as in woven notebooks, keeps it away.
+    """
+    quiet = os.environ.get("COMPANION_QUIET", "") not in ("", "0")
     shown = sys.stderr.isatty() or hasattr(get_ipython(), "kernel")
-    return tqdm(total=total, unit="epoch", disable=quiet() or not shown, delay=0.5, leave=False)
+    return tqdm(total=total, unit="epoch", disable=quiet or not shown, delay=0.5, leave=False)
 
 
 def home() -> Path:
