@@ -45,7 +45,7 @@ def reviews(
 
     Raises
     ------
-    companion.data.real.NotThere
+    NotThere
         If the reviews are not there.
     """
     start = time.process_time()
