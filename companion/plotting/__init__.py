@@ -4,11 +4,13 @@ from companion.plotting.charts import plot_curves, plot_images, plot_landscape
 from companion.plotting.graph import plot_graph
 from companion.plotting.maps import plot_lattice, plot_mosaic, plot_points, plot_units
 from companion.plotting.paper import figure, show, svg
+from companion.plotting.products import plot_bars, plot_product, plot_regions, plot_shapes
 from companion.plotting.series import plot_forecast
 from companion.plotting.words import plot_matrix, plot_reading, plot_timeline
 
 __all__ = [
     "figure",
+    "plot_bars",
     "plot_curves",
     "plot_forecast",
     "plot_graph",
@@ -18,7 +20,10 @@ __all__ = [
     "plot_matrix",
     "plot_mosaic",
     "plot_points",
+    "plot_product",
     "plot_reading",
+    "plot_regions",
+    "plot_shapes",
     "plot_timeline",
     "plot_units",
     "show",

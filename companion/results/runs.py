@@ -126,6 +126,7 @@ RUNS: Mapping[str, Mapping[str, Callable[[], dict[str, list[float]]]]] = {
         "backprop_seeds": partial(repeat_chapter, "02_backprop", seeds=range(5)),
         "keras_overview_padding": partial(_of, "keras_overview", "padding"),
         "keras_overview_seeds": partial(repeat_chapter, "04_keras_overview", seeds=range(5)),
+        "matmul_seeds": partial(repeat_chapter, "01_matmul", seeds=range(5)),
         "recurrent_cells": partial(_of, "results.language_models", "cells"),
         "recurrent_keras": partial(_of, "results.keras_writer", "next_word"),
         "recurrent_page": partial(_of, "results.language_models", "gaps"),
