@@ -34,7 +34,8 @@ FLOORS = [
     *[[f"companion.{module}"] for room in ROOMS for module in SUITES.get(room, [room])],
     ["companion.checks"],
     ["companion.results.keras_writer", "companion.results.language_models"],
-    ["companion.results.maps", "companion.results.reading", "companion.results.time_series"],
+    ["companion.results.gradients", "companion.results.maps"],
+    ["companion.results.reading", "companion.results.time_series"],
     ["companion.results.runs", "companion.doctor"],
     ["companion.__main__"],
 ]

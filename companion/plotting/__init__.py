@@ -1,6 +1,7 @@
 """Arrays in, axes out: figures that follow the page's light and dark, and say what they show."""
 
 from companion.plotting.charts import plot_curves, plot_images, plot_landscape
+from companion.plotting.depth import plot_heat
 from companion.plotting.graph import plot_graph
 from companion.plotting.maps import plot_lattice, plot_mosaic, plot_points, plot_units
 from companion.plotting.paper import figure, show, svg
@@ -14,6 +15,7 @@ __all__ = [
     "plot_curves",
     "plot_forecast",
     "plot_graph",
+    "plot_heat",
     "plot_images",
     "plot_landscape",
     "plot_lattice",

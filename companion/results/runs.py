@@ -124,6 +124,8 @@ RUNS: Mapping[str, Mapping[str, Callable[[], dict[str, list[float]]]]] = {
     },
     "claims": {
         "backprop_seeds": partial(repeat_chapter, "02_backprop", seeds=range(5)),
+        "gradients_distances": partial(_of, "results.gradients", "distances"),
+        "gradients_seeds": partial(repeat_chapter, "03_gradients", seeds=range(5)),
         "keras_overview_padding": partial(_of, "keras_overview", "padding"),
         "keras_overview_seeds": partial(repeat_chapter, "04_keras_overview", seeds=range(5)),
         "matmul_seeds": partial(repeat_chapter, "01_matmul", seeds=range(5)),
