@@ -422,14 +422,14 @@ class BatchNorm(nn.Module):
             if len(x) < 2:
                 raise ValueError("a batch of one example has no variance to divide by")
             mean, variance = x.mean(0), x.var(0, correction=0)  # (D,), (D,)
-            self._remember(x)
+            self._remember(mean, variance * (len(x) / (len(x) - 1)))  # that of the population
         return self.weight * (x - mean) / (variance + self.eps).sqrt() + self.bias
 
     @torch.no_grad()
-    def _remember(self, x: Tensor) -> None:
-        """Move the running averages a little towards this batch."""
-        self.running_mean.lerp_(x.mean(0), self.momentum)
-        self.running_var.lerp_(x.var(0), self.momentum)  # of the population, hence N - 1
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running averages a little towards these."""
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
         self.num_batches_tracked += 1
 
 

@@ -306,6 +306,11 @@ class Perceptron(_Linear):
         return self
 
 
+def _mean_loss(z: Array, y: Array) -> float:
+    """Return the mean of -log p, given scores and labels, both of shape (N,)."""
+    return float(np.logaddexp(0, (1 - 2 * y) * z).mean())
+
+
 class Logistic(_Linear):
     """A neuron with a sigmoid, which learns by going downhill on its loss.
 
@@ -346,29 +351,17 @@ class Logistic(_Linear):
     def loss(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the mean of -log p over the examples, p the probability given to the label."""
         X, y = _check_examples(X, y)
-        return float(np.logaddexp(0, (1 - 2 * y) * self.score(X)).mean())
+        return _mean_loss(self.score(X), y)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from all examples at once, in each step.
-
-        Parameters
-        ----------
-        X
-            Shape (N, D).
-        y
-            Labels 0 or 1, shape (N,).
-
-        Raises
-        ------
-        ValueError
-            If the shapes do not fit, or a label is neither 0 nor 1.
-        """
+        """Learn from all examples at once, in each step; X, y and errors as ``Perceptron.fit``."""
         X, y = _check_examples(X, y)
         self.weights_, self.bias_ = np.zeros(X.shape[1], np.result_type(X, np.float32)), 0.0
         self.losses_: list[float] = []
         for _ in range(self.steps):
-            self.losses_.append(self.loss(X, y))
-            off = (self.probability(X) - y).astype(self.weights_.dtype)  # (N,)
+            z = self.score(X)  # (N,)
+            self.losses_.append(_mean_loss(z, y))
+            off = (sigmoid(z) - y).astype(self.weights_.dtype)  # (N,)
             self.weights_ -= self.rate * (X.T @ off) / len(X)  # (D, N) @ (N,) -> (D,)
             self.bias_ -= self.rate * float(off.mean())
         return self

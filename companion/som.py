@@ -370,10 +370,9 @@ def topographic_error(som: SelfOrganizingMap, X: Samples) -> float:
     codes = _codes(_tensor(som.weights_), som._centre)
     if len(codes) < 2:
         raise ValueError("a topographic error needs a map of at least 2 units, got 1")
-    apart = 0
+    apart, places = 0, som._net.places().flatten(0, 1)  # (K, 2)
     for _, scores in _search(x, som._centre, codes):
-        two = scores.topk(2).indices.cpu()
-        best, second = som._net.places().flatten(0, 1)[two].unbind(1)
+        best, second = places[scores.topk(2).indices.cpu()].unbind(1)
         apart += int((~som._net.are_neighbours(best, second)).sum())
     return apart / len(x)
 

@@ -284,6 +284,17 @@ def test_a_changed_argument_is_named() -> None:
     assert "changed its argument `a` in place" in heard(answer)
 
 
+@pytest.mark.parametrize("given", [torch.ones(3), [torch.ones(3), torch.ones(2)]])
+def test_a_changed_tensor_is_named_alone_or_in_a_list(given) -> None:
+    @exercise(calls="a", difficulty=1, minutes=1, hints=[])
+    def doubled(answer: Answer) -> None:
+        """Doubled."""
+        answer(given)
+
+    verdict = doubled(lambda a: [t.mul_(2) for t in a] if isinstance(a, list) else a.mul_(2))
+    assert "changed its argument `a` in place" in verdict.message
+
+
 def test_an_argument_with_a_changed_shape_is_named() -> None:
     def answer(a, *, b):
         result = a * b

@@ -21,17 +21,6 @@ Array = NDArray[Any]
 EPS = 1e-5
 
 
-def _ask(answer: Answer, *given: Any) -> Any:
-    """Call an answer; refuse it if it changes a tensor that it was given."""
-    flat = [t for each in given for t in (each if isinstance(each, list) else [each])]
-    tensors = [each for each in flat if isinstance(each, Tensor)]
-    before = [each.clone() for each in tensors]
-    result = answer(*given)
-    same = all(torch.equal(new, old) for new, old in zip(tensors, before, strict=True))
-    refuse_if(not same, "You changed a tensor that you were given: make a new one.")
-    return result
-
-
 def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
     """Return tensors of these shapes, the same each time."""
     rng = np.random.default_rng(3)
@@ -103,7 +92,7 @@ def powers_of_ten(answer: Answer) -> None:
     many = torch.from_numpy(np.random.default_rng(3).uniform(-1.2, 1.2, 3000)).float()
     for slopes in (few, many):
         T, case = len(slopes), f"With {len(slopes)} slopes "
-        got, s = numbers(_ask(answer, slopes)), numbers(slopes)
+        got, s = numbers(answer(slopes)), numbers(slopes)
         refuse_if(got.size == T, "You give a number for each slope. Asked is one for all.")
         sign = "the result is NaN: a number below 0 has no logarithm. But does its sign matter?"
         refuse_if(np.isnan(got).any(), case + sign)
@@ -146,7 +135,7 @@ def clip_all(answer: Answer) -> None:
     drawn = [3 * g for g in _drawn((3, 2), (4,), (2, 2))]
     drawn[1] /= 10  # a tensor that is short by itself
     for gradients, most in ((drawn, 2.5), (drawn, 40.0), ([0 * g for g in drawn], 1.0)):
-        result = _ask(answer, gradients, most)
+        result = answer(gradients, most)
         got = answer.parts(result, *(f"gradient {i}" for i in range(3)))
         for i, (part, gradient) in enumerate(zip(got, gradients, strict=True)):
             shapes = f"Gradient {i} had shape {tuple(gradient.shape)}, yours has {part.shape}."
@@ -224,7 +213,7 @@ def batch_norm(answer: Answer) -> None:
     x[:, 0], variance = x[:, 0] / 1000, torch.tensor([1e-6, 1.7, 0.8])  # eps counts
     for training in (True, False):
         given = x, gamma, beta, mean, variance, 0.3, training
-        y, *moved = answer.parts(_ask(answer, *given), "y", "mean", "variance")
+        y, *moved = answer.parts(answer(*given), "y", "mean", "variance")
         new = mean.clone(), variance.clone()
         want = torch_batch_norm(x, *new, gamma, beta, training, 0.3)  # moves the new ones
         X, scale, shift, *old = map(numbers, given[:5])
@@ -324,7 +313,7 @@ def layer_norm(answer: Answer) -> None:
     for shape in ((5, 4), (2, 3, 4)):
         x, gamma, beta = _drawn(shape, (4,), (4,))
         x[0] /= 1000  # eps counts
-        got, (X, scale, shift) = _ask(answer, x, gamma, beta), map(numbers, (x, gamma, beta))
+        got, (X, scale, shift) = answer(x, gamma, beta), map(numbers, (x, gamma, beta))
         over = partial(_over, X, scale, shift)
         slips = {
             "You normalise over the batch: each example would see the others.": over(0),
@@ -381,9 +370,9 @@ def residual_block(answer: Answer) -> None:
         "`b2` is missing.": x + branch - b2,
         "Both biases are missing.": x + bend(z - b1) @ W2.T,
     }
-    compare(_ask(answer, *given), x + branch, slips=slips)
+    compare(answer(*given), x + branch, slips=slips)
     root = given[0].requires_grad_()
-    got = _ask(answer, root, *(0 * weight for weight in given[1:]))
+    got = answer(root, *(0 * weight for weight in given[1:]))
     compare(got, x, what="the result with all weights 0")
     graph = isinstance(got, Tensor) and got.requires_grad
     refuse_if(not graph, "Your result does not know how it was made: no gradient goes back.")

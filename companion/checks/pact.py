@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import linecache
 import textwrap
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from companion.checks import progress
 from companion.checks._compare import FAULTS, Refused, numbers, refuse, refuse_if
+from companion.runtime import as_array
 
 __all__ = ["Answer", "Exercise", "Verdict", "exercise"]
 
@@ -68,15 +68,20 @@ class Answer:
         self._refuse_wrong_arity(args, kwargs)
         names = [part.split("=")[0].strip() for part in self._calls.split(",")]
         given = dict(zip(names, args, strict=False)) | kwargs
-        before = {key: copy.deepcopy(v) for key, v in given.items() if isinstance(v, np.ndarray)}
+        before = [
+            (key, part, as_array(part).copy())
+            for key, value in given.items()
+            for part in (value if isinstance(value, list) else [value])
+            if isinstance(part, np.ndarray) or hasattr(part, "detach")  # or a tensor
+        ]
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # the check itself says what overflowed
                 result = self._function(*args, **kwargs)
         except FAULTS as fault:
             refuse(f"Your `{self._name}` stopped with {_account(fault)}")
-        for key, old in before.items():
-            now = given[key]
+        for key, part, old in before:
+            now = as_array(part)
             refuse_if(
                 now.shape != old.shape or not np.allclose(now, old, rtol=1e-9, atol=1e-12),
                 f"Your `{self._name}` changed its argument `{key}` in place: "

@@ -19,16 +19,6 @@ Array = NDArray[Any]
 Ids = tuple[int, ...]
 
 
-def _ask(answer: Answer, given: dict[str, Any]) -> Any:
-    """Call an answer; refuse it if it changes a tensor that it was given."""
-    before = {name: v.clone() for name, v in given.items() if isinstance(v, Tensor)}
-    result = answer(*given.values())
-    for name, old in before.items():
-        changed = f"Your function changed its argument `{name}` in place: make a new tensor."
-        refuse_if(not torch.equal(given[name], old), changed)
-    return result
-
-
 def _drawn(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
     """Return tensors of these shapes, the same each time."""
     rng = np.random.default_rng(8)
@@ -54,7 +44,7 @@ def neuron(answer: Answer) -> None:
     x = torch.tensor([1.0, -0.5, 0.0, 0.75, -1.0])
     for T, w_x, w_h, b, w_y in ((5, 0.8, 0.6, -0.1, 1.5), (3, -1.1, 0.9, 0.2, -0.7)):
         given: dict[str, Any] = {"x": x[:T], "w_x": w_x, "w_h": w_h, "b": b, "w_y": w_y}
-        got, after = numbers(_ask(answer, given)), partial(_predictions, **given)
+        got, after = numbers(answer(*given.values())), partial(_predictions, **given)
         refuse_if(got.size == 1, "You give one number. Every word gets a prediction.")
         refuse_if(got.size > T, "A prediction too many: before the first word there is none.")
         slips = {
@@ -100,7 +90,7 @@ def lstm_step(answer: Answer) -> None:
     """One step of an LSTM."""
     weights = {"weight_ih": (16, 3), "weight_hh": (16, 4), "bias_ih": (16,), "bias_hh": (16,)}
     given = _drawn(x=(2, 3), h=(2, 4), c=(2, 4), **weights)
-    got_h, got_c = answer.parts(_ask(answer, given), "h", "c")
+    got_h, got_c = answer.parts(answer(*given.values()), "h", "c")
     x, h, c, w_ih, w_hh, b_ih, b_hh = map(numbers, given.values())
     from_x, from_h = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh  # (B, 4H)
     to_i, to_f, to_g, to_o = np.split(from_x + from_h, 4, axis=1)
@@ -165,7 +155,7 @@ def gru_step(answer: Answer) -> None:
     """One step of a GRU."""
     weights = {"weight_ih": (12, 3), "weight_hh": (12, 4), "bias_ih": (12,), "bias_hh": (12,)}
     given = _drawn(x=(2, 3), h=(2, 4), **weights)
-    got = _ask(answer, given)
+    got = answer(*given.values())
     x, h, w_ih, w_hh, b_ih, b_hh = map(numbers, given.values())
     from_x, from_h = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh  # (B, 3H)
 
@@ -212,7 +202,7 @@ def streams(answer: Answer) -> None:
     rng = np.random.default_rng(8)
     for N, B, L in ((56, 3, 4), (25, 3, 4), (27, 3, 4)):
         ids = torch.from_numpy(rng.permutation(N) + 100)
-        x, y = _places(_ask(answer, {"ids": ids, "batch_size": B, "length": L}), ids, B, L)
+        x, y = _places(answer(ids, B, L), ids, B, L)
         case, ahead = f"With {N} ids, batch_size={B}, length={L}: ", y - x
         refuse_if(not ahead.any(), "The targets are the inputs themselves. Shift them by one.")
         refuse_if((ahead == -1).all(), "Your targets look back: each is the id before its input.")
@@ -306,7 +296,7 @@ def pool(answer: Answer) -> None:
     """Both ways through a text."""
     for T, H, lengths in ((6, 3, [6, 3, 1, 4]), (5, 2, [2, 5])):
         given = {**_drawn(output=(len(lengths), T, 2 * H)), "lengths": torch.tensor(lengths)}
-        got = _ask(answer, given)
+        got = answer(*given.values())
         y, n = map(numbers, given.values())
         words = np.arange(T) < n[:, None]  # (B, T)
         rows, stop = np.arange(len(n)), n.astype(int) - 1
@@ -347,14 +337,14 @@ def nucleus(answer: Answer) -> None:
     """The likely few."""
     unlike, exact = [0.05, 0.4, 0.1, 0.25, 0.03, 0.17], [0.125, 0.5, 0.0625, 0.25, 0.0625]
     for p, top_p in ((unlike, 0.75), (unlike, 0.3), (exact, 0.75)):
-        got = numbers(_ask(answer, {"p": torch.tensor(p), "top_p": top_p}))
+        got = numbers(answer(torch.tensor(p), top_p))
         none = f"With p = {p} and top_p = {top_p} no token is left. One always stays."
         refuse_if(np.isnan(got).all() or not got.any(), none)
         short = f"You give {got.size} numbers for {len(p)} tokens. A token that goes gets 0."
         refuse_if(got.size != len(p), short)
         want, slips = _nucleus(np.array(p), top_p)
         compare(got, want, slips=slips, what=f"the result with p = {p}, top_p = {top_p}")
-    kept = np.sum(numbers(_ask(answer, {"p": torch.full((4,), 0.25), "top_p": 0.5})) > 0)
+    kept = np.sum(numbers(answer(torch.full((4,), 0.25), 0.5)) > 0)
     ties = f"Of four tokens with 0.25 each, two reach top_p = 0.5. You keep {kept}."
     refuse_if(kept != 2, ties)
 

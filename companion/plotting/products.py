@@ -82,7 +82,7 @@ def plot_product(
             ax.text((H - D) / 2, N + 0.5, terms, ha="center", va="center")
         ax.set(xlim=(-D - 1.6, H + 0.3), ylim=(N + 0.9, -D - 1.1), aspect="equal")
         ax.set_axis_off()
-        ax.set_title(_plain(title))
+        _write(ax, title=title)
     return ax
 
 
@@ -176,7 +176,7 @@ def plot_shapes(
             x += width + 0.6
         ax.set(xlim=(-0.6, x), ylim=(tall / 2 + 0.1, -tall / 2 - 0.5), aspect="equal")
         ax.set_axis_off()
-        ax.set_title(_plain(title))
+        _write(ax, title=title)
     return ax
 
 

@@ -257,7 +257,7 @@ def one_by_one(slopes):
     return slopes.abs().log10()
 
 
-@wrong("powers_of_ten", "changed a tensor")
+@wrong("powers_of_ten", "changed its argument `slopes`")
 def made_positive_in_place(slopes):
     return slopes.abs_().log10().sum()
 
@@ -380,7 +380,7 @@ def zero_by_zero(gradients, max_norm):
     return [g / total * min(max_norm, total.item()) for g in gradients]
 
 
-@wrong("clip_all", "changed a tensor")
+@wrong("clip_all", "changed its argument `gradients`")
 def clipped_in_place(gradients, max_norm):
     for g, new in zip(gradients, by_one_long_tensor(gradients, max_norm), strict=True):
         g.copy_(new)
@@ -571,7 +571,7 @@ def running_variance_halved(x, gamma, beta, mean, variance, momentum, training):
     return y, mean, variance / 2
 
 
-@wrong("batch_norm", "changed a tensor")
+@wrong("batch_norm", "changed its argument `mean`")
 def running_numbers_moved_in_place(x, gamma, beta, mean, variance, momentum, training):
     y = functional.batch_norm(x, mean, variance, gamma, beta, training, momentum)
     return y, mean, variance
@@ -682,7 +682,7 @@ def axis_lost(x, gamma, beta):
     return normalised(x, gamma, beta, x.mean(-1), x.var(-1, correction=0))
 
 
-@wrong("layer_norm", "changed a tensor")
+@wrong("layer_norm", "changed its argument `x`")
 def centred_in_place(x, gamma, beta):
     x -= x.mean(-1, keepdim=True)
     return layer_by_torch(x, gamma, beta)
@@ -814,7 +814,7 @@ def not_turned(x, W1, b1, W2, b2):
     return x + torch.relu(x @ W1 + b1) @ W2 + b2
 
 
-@wrong("residual_block", "changed a tensor")
+@wrong("residual_block", "changed its argument `x`")
 def added_in_place(x, *weights):
     x += noted(x, *weights)
     return x
