@@ -28,7 +28,12 @@ OPTIONS = (
     "--disable-dev-shm-usage",
     "--remote-debugging-port=0",
 )
-WIDTH = "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+MEASURES = """({
+    width: Math.max(document.documentElement.scrollWidth, document.body.scrollWidth),
+    scrolling: [...document.querySelectorAll("pre")]
+        .filter((pre) => pre.scrollWidth > pre.clientWidth)
+        .map((pre) => pre.textContent),
+})"""
 
 
 @dataclass
@@ -40,6 +45,7 @@ class Visit:
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     width: int = 0
+    scrolling: list[str] = field(default_factory=list)  # code and output wider than their box
 
 
 def find_browser() -> str | None:
@@ -106,10 +112,11 @@ async def _open(line: _Line, address: str) -> Visit:
     measured: dict[str, Any] = {}
     for _ in range(50):  # a page that forwards may be between two documents
         await asyncio.sleep(0.2)  # scripts that wait for the load
-        measured = (await line.ask("Runtime.evaluate", expression=WIDTH))["result"]
+        asked = {"expression": MEASURES, "returnByValue": True}
+        measured = (await line.ask("Runtime.evaluate", **asked))["result"]
         if "value" in measured:
             break
-    seen = Visit(address, width=measured["value"])
+    seen = Visit(address, **measured["value"])
     for method, event in line.events:
         if method == "Network.requestWillBeSent":
             seen.requests.append(event["request"]["url"])

@@ -141,18 +141,31 @@ def server(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="module", params=["served", "opened as files"])
-def tour(
-    request: pytest.FixtureRequest, server: str, folder: Path, pages: Pages, tmp_path_factory: Any
-) -> tuple[list[_browser.Visit], str]:
-    """Open every page on a phone's width; give what happened, and the browser's network log."""
-    base = server if request.param == "served" else folder.as_uri()
-    log = tmp_path_factory.mktemp("log") / "net.json"
-    visits = _browser.visit([f"{base}/{name}" for name in pages], log, width=360)
+Tour = tuple[list[_browser.Visit], str]
+
+
+def travel(base: str, pages: Pages, log: Path, width: int) -> Tour:
+    """Open every page once; give what happened, and the browser's network log."""
+    visits = _browser.visit([f"{base}/{name}" for name in pages], log, width=width)
     return visits, log.read_text(encoding="utf-8")
 
 
-Tour = tuple[list[_browser.Visit], str]
+@pytest.fixture(scope="module")
+def phone(server: str, pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Tour:
+    """Read the book from a server, on a phone's width."""
+    return travel(server, pages, tmp_path_factory.mktemp("log") / "net.json", 360)
+
+
+@pytest.fixture(scope="module")
+def desk(folder: Path, pages: Pages, tmp_path_factory: pytest.TempPathFactory) -> Tour:
+    """Read the book from files, in the narrowest window that shows both sidebars."""
+    return travel(folder.as_uri(), pages, tmp_path_factory.mktemp("log") / "net.json", 1200)
+
+
+@pytest.fixture(params=["phone", "desk"])
+def tour(request: pytest.FixtureRequest) -> Tour:
+    found: Tour = request.getfixturevalue(request.param)
+    return found
 
 
 @BROWSER
@@ -181,5 +194,21 @@ def test_no_page_writes_an_error_to_the_console(tour: Tour) -> None:
 
 
 @BROWSER
-def test_no_page_scrolls_sideways_on_a_phone(tour: Tour) -> None:
-    assert not {visit.address: visit.width for visit in tour[0] if visit.width > 360}
+def test_no_page_scrolls_sideways_on_a_phone(phone: Tour) -> None:
+    assert not {visit.address: visit.width for visit in phone[0] if visit.width > 360}
+
+
+@BROWSER
+def test_no_page_scrolls_sideways_on_a_desk(desk: Tour) -> None:
+    assert not {visit.address: visit.width for visit in desk[0] if visit.width > 1200}
+
+
+@BROWSER
+def test_code_of_76_characters_needs_no_scrolling_on_a_desk(desk: Tour) -> None:
+    cut = [
+        (visit.address, line)
+        for visit in desk[0]
+        for line in (max(text.splitlines(), key=len) for text in visit.scrolling)
+        if len(line) <= 76
+    ]
+    assert not cut
