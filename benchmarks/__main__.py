@@ -52,8 +52,12 @@ COLUMNS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "text": ("the job", {"checksum": ("checksum of the ids", "")}),
 }
 TITLES = {
-    ("backprop", "small"): "A training step of a 2-16-16-1 network, 32 examples (chapter 2)",
-    ("backprop", "wide"): "A training step of a 64-256-256-10 network, 128 examples (chapter 2)",
+    ("backprop", "small"): (
+        "A training step of a 2-16-16-1 network, 32 examples ({chapter}`backprop`)"
+    ),
+    ("backprop", "wide"): (
+        "A training step of a 64-256-256-10 network, 128 examples ({chapter}`backprop`)"
+    ),
     ("recurrent", "lstm"): "An LSTM of 256 units, 32 x 100 x 128 numbers, forward and backward",
     ("recurrent", "loop"): "The same LSTM beside a loop over torch.nn.LSTMCell",
     ("recurrent", "gru"): "A GRU of the same size, forward and backward",

@@ -336,7 +336,7 @@ def test_glossary_terms_are_unique() -> None:
 
 def test_every_glossary_entry_links_to_a_chapter() -> None:
     page = read("book/glossary.md")
-    assert page.count("](../notebooks/") == len(terms(page))
+    assert len(re.findall(r"(?m) \(\{chapter\}`\w+`\)$", page)) == len(terms(page))
 
 
 def test_every_glossary_term_is_a_word_of_some_chapter() -> None:

@@ -1,14 +1,18 @@
-"""Formulas and figures of the pages, and planted faults for every check of a built page."""
+"""What the pages are made of, formulas to chapters' names; planted faults for every check."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import weave
+from bs4 import BeautifulSoup
 from docutils import nodes
 from fontTools.ttLib import TTFont
 
@@ -19,6 +23,9 @@ import offline_math
 from inline_figures import inline
 from mathfont import write_font
 from mathml import UnknownCommand, letters, pieces, to_mathml
+from topics import SUBJECTS, named, stems
+
+ROOT = Path(__file__).parents[1]
 
 
 def flat(latex: str, *, block: bool = False) -> str:
@@ -261,6 +268,237 @@ def test_a_figure_in_a_page_is_at_most_as_wide_as_it_was_drawn() -> None:
     head = inline(DRAWING, "figure-1").split(">")[0]
     assert "max-width:576px" in head
     assert " width=" not in head
+
+
+# Chapters by their topics
+
+SITE = {
+    "_toc.yml": "- file: notebooks/01_matmul\n- file: notebooks/08_recurrent\n",
+    "notebooks/01_matmul.md": "# Multiply\n",
+    "notebooks/08_recurrent.md": "# Remember\n\n## Two states\n",
+    "book/index.md": """# Index
+
+```{chapter-map}
+I Foundations: matmul, embeddings
+II Sequences: recurrent
+```
+
+{chapter-title}`recurrent` is a title.
+
+## Symbols of {chapter}`recurrent`
+
+```{toctree}
+:hidden:
+sources/page
+faults
+../notebooks/01_matmul
+../notebooks/08_recurrent
+```
+""",
+    "book/sources/page.md": """# Page
+
+{Chapter}`recurrent` is read after {chapter}`matmul`.
+
+| Row | Where |
+|---|---|
+| R1 | {chapter}`its states <recurrent#two-states>`, {chapter}`its page <recurrent>` |
+
+Not yet: {chapter}`attention`; {Chapter}`torch_pipeline`; {chapter}`words <bert#heading>`.
+""",
+    "book/faults.md": "# Faults\n\n{chapter}`lost` and {chapter}`words <matmul#lost>`\n",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, BeautifulSoup], str]:
+    """Build a small book; give its pages, and what the build warned of."""
+    folder = tmp_path_factory.mktemp("site")
+    out = folder / "out"
+    for name, text in SITE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    settings = (
+        "extensions=myst_parser,chapters",
+        "html_theme=basic",
+        "myst_heading_anchors=3",
+        "root_doc=book/index",
+    )
+    options = [word for one in settings for word in ("-D", one)]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-N", "-C", *options, folder, out],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "book" / "_ext"), "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    texts = {name: (out / name).with_suffix(".html") for name in SITE if name.endswith(".md")}
+    pages = {name: _pages.parse(path.read_text(encoding="utf-8")) for name, path in texts.items()}
+    return pages, done.stderr
+
+
+def links(page: BeautifulSoup) -> dict[str, str]:
+    """Return where the words of a page's text lead."""
+    found = page.select(".body p a.reference, .body td a.reference, .body h2 a.reference")
+    return {link.get_text(): str(link["href"]) for link in found}
+
+
+def test_a_chapter_is_called_by_its_number_and_linked(site: tuple) -> None:
+    found = links(site[0]["book/sources/page.md"])
+    assert found["chapter 1"] == "../../notebooks/01_matmul.html"
+    assert found["Chapter 8"] == "../../notebooks/08_recurrent.html"
+
+
+def test_a_chapter_may_be_called_in_other_words_and_by_a_heading(site: tuple) -> None:
+    found = links(site[0]["book/sources/page.md"])
+    assert found["its states"] == "../../notebooks/08_recurrent.html#two-states"
+    assert found["its page"] == "../../notebooks/08_recurrent.html"
+
+
+def test_a_chapter_may_be_called_by_its_title(site: tuple) -> None:
+    assert links(site[0]["book/index.md"])["Remember"] == "../notebooks/08_recurrent.html"
+
+
+def test_a_heading_may_name_a_chapter(site: tuple) -> None:
+    assert links(site[0]["book/index.md"])["chapter 8"] == "../notebooks/08_recurrent.html"
+
+
+def test_a_chapter_in_preparation_is_called_by_its_subject_without_a_link(site: tuple) -> None:
+    page = site[0]["book/sources/page.md"]
+    assert (
+        "Not yet: the chapter on attention, in preparation; "
+        "The chapter on the PyTorch pipeline, in preparation; words." in page.get_text()
+    )
+    assert len(links(page)) == 4
+
+
+def test_a_chapter_that_nobody_planned_is_named(site: tuple) -> None:
+    assert "WARNING: a chapter is named by its topic, got 'lost'" in site[1]
+
+
+def test_a_heading_that_is_not_there_is_named(site: tuple) -> None:
+    assert "local id not found in doc 'notebooks/01_matmul': 'lost'" in site[1]
+
+
+def test_nothing_else_in_the_small_book_is_warned_of(site: tuple) -> None:
+    assert site[1].count("WARNING") == 2
+
+
+def test_the_map_leads_to_the_chapters_that_are_there(site: tuple) -> None:
+    drawn = site[0]["book/index.md"].svg
+    found = {link.find("text").get_text(): link["href"] for link in drawn.find_all("a")}
+    assert found == {
+        "1": "../notebooks/01_matmul.html",
+        "8": "../notebooks/08_recurrent.html",
+    }
+
+
+def test_the_map_shows_a_chapter_in_preparation_as_an_open_circle(site: tuple) -> None:
+    circles = site[0]["book/index.md"].svg.select("circle:has(title)")
+    assert [one.get_text() for one in circles] == ["The chapter on embeddings, in preparation"]
+
+
+def test_another_order_of_the_chapters_changes_numbers_and_no_text() -> None:
+    before, after = (
+        stems(f"- file: notebooks/{stem}") for stem in ("08_recurrent", "10_recurrent")
+    )
+    assert named("recurrent", before).words == "chapter 8"
+    assert named("recurrent", after).words == "chapter 10"
+
+
+@pytest.mark.parametrize("stem", ["", "05_attention"])
+def test_a_chapter_that_gets_written_gets_its_number(stem: str) -> None:
+    words = named("attention", [stem] if stem else []).words
+    assert words == ("chapter 5" if stem else "the chapter on attention")
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "link"),
+    [
+        ("learner", "matmul", "chapter 1"),
+        ("learner", "here <matmul#a-layer>", "[here](#a-layer)"),
+        ("learner", "two\nstates <recurrent#x>", "[two states](08_recurrent.ipynb#x)"),
+        ("learner", "words <attention#x>", "words"),
+        ("solutions", "matmul", "[chapter 1](../01_matmul.ipynb)"),
+        ("solutions", "there <matmul#a-layer>", "[there](../01_matmul.ipynb#a-layer)"),
+        ("solutions", "recurrent", "[chapter 8](../08_recurrent.ipynb)"),
+    ],
+)
+def test_a_notebook_links_from_the_folder_it_lies_in(
+    kind: str, role: str, link: str, tmp_path: Path
+) -> None:
+    (tmp_path / "_toc.yml").write_text(SITE["_toc.yml"], encoding="utf-8")
+    assert weave.chapter(role, "c", "01_matmul", tmp_path, kind=kind) == link
+
+
+def test_the_map_of_the_book_shows_every_chapter_in_its_order() -> None:
+    page = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    drawn = re.search(r"(?s)```\{chapter-map\}\n(.*?)```", page)
+    assert drawn
+    shown = re.findall(r"(\w+)(?:,|$)", re.sub(r"(?m)^.*:", "", drawn[1]), re.M)
+    assert [topic for topic in shown if topic in TOPICS] == TOPICS
+    assert set(shown) == {*TOPICS, *SUBJECTS}
+
+
+TOPICS = [stem[3:] for stem in weave.chapters()]
+
+# Nobody calls a chapter by its number: it would have to be changed with the order of the book.
+
+NUMBER = re.compile(r"\b[Cc]hapters?\s+\d+")
+FILE = re.compile(r"\b\d\d_[a-z_]+\.(?:ipynb|html)")
+OF_A_BOOK = re.compile(
+    r"\{cite\}`[^`]*`,?\s+chapters?\s[\d.,\sand]*\d|[Cc]hapters?\s[\d.,\sand]*\d\s+of\s+[A-Z*{]"
+)
+PAGES = [*(ROOT / "book").glob("*.md"), *(ROOT / "book" / "sources").glob("*.md")]
+MODULES = [
+    path
+    for folder in ("benchmarks", "book", "companion", "runs", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+    if path != Path(__file__)
+]
+CONVERTED: list[str] = []  # manuscripts, such as "14_som"
+
+
+def numbered(text: str, *patterns: re.Pattern[str]) -> list[str]:
+    """Return the references to chapters by number, but for those of other books."""
+    text = OF_A_BOOK.sub("", text)
+    return [found for pattern in patterns for found in pattern.findall(text)]
+
+
+@pytest.mark.parametrize("path", sorted(PAGES), ids=lambda path: path.stem)
+def test_no_page_calls_a_chapter_by_its_number(path: Path) -> None:
+    assert not numbered(path.read_text(encoding="utf-8"), NUMBER, FILE)
+
+
+@pytest.mark.parametrize("stem", CONVERTED)
+def test_no_manuscript_calls_a_chapter_by_its_number(stem: str) -> None:
+    text = (ROOT / "book" / "chapters" / f"{stem}.md").read_text(encoding="utf-8")
+    assert not numbered(text, NUMBER, FILE)
+
+
+def test_no_module_calls_a_chapter_by_its_number() -> None:
+    found = {path.name: numbered(path.read_text(encoding="utf-8"), NUMBER) for path in MODULES}
+    assert not {name: faults for name, faults in found.items() if faults}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["chapter 8", "Chapters\n3 and 8", "chapter 2's loss", "[it](../notebooks/08_recurrent.ipynb)"],
+)
+def test_a_chapter_called_by_its_number_is_reported(fault: str) -> None:
+    assert len(numbered(f"As in {fault}.", NUMBER, FILE)) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "{cite}`goodfellow2016`, chapter 6.5; {cite}`nielsen2015`, chapter 2; and",
+        "chapters 8 and 10 of Goodfellow",
+        "chapter 3 of {cite}`nielsen2015`",
+        "a chapter of 20 pages",
+    ],
+)
+def test_a_chapter_of_another_book_keeps_its_number(words: str) -> None:
+    assert not numbered(words, NUMBER, FILE)
 
 
 # Planted faults: each check of a built page must be able to fail
