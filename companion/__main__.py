@@ -1,4 +1,4 @@
-"""The command line: python -m companion doctor, progress, run."""
+"""The command line: python -m companion doctor, progress."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="say what is installed, and how to mend what is wrong")
     commands.add_parser("progress", help="say which exercises you have solved")
-    run = commands.add_parser("run", help="do and record the long runs of a kind")
-    run.add_argument("kind", choices=["real", "full", "claims"])
     choice = parser.parse_args()
     if choice.command == "doctor":  # each command loads only what it needs
         from companion import doctor
@@ -21,11 +19,6 @@ def main() -> int:
         report = doctor.examine()
         print(report)
         return int(not report.healthy)
-    if choice.command == "run":
-        from companion.results import runs
-
-        runs.run(choice.kind)
-        return 0
     from companion.checks import progress
 
     print(progress.summary())

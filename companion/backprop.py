@@ -56,7 +56,7 @@ class Tensor:
 
     References
     ----------
-    Rumelhart, Hinton and Williams (1986). Chapter 2.
+    Rumelhart, Hinton and Williams (1986). The chapter on backpropagation.
 
     Examples
     --------

@@ -268,7 +268,7 @@ def xavier_(weight: Tensor) -> Tensor:
 
     References
     ----------
-    Glorot and Bengio (2010). Chapter 03.
+    Glorot and Bengio (2010). The chapter on gradients.
 
     Examples
     --------
@@ -288,7 +288,7 @@ def he_(weight: Tensor) -> Tensor:
 
     References
     ----------
-    He, Zhang, Ren and Sun (2015). Chapter 03.
+    He, Zhang, Ren and Sun (2015). The chapter on gradients.
 
     Examples
     --------
@@ -310,7 +310,7 @@ def orthogonal_(weight: Tensor) -> Tensor:
 
     References
     ----------
-    Saxe, McClelland and Ganguli (2014). Chapter 03.
+    Saxe, McClelland and Ganguli (2014). The chapter on gradients.
 
     Examples
     --------
@@ -349,7 +349,7 @@ def open_forget_gate(lstm: nn.Module, bias: float) -> None:
 
     References
     ----------
-    Gers, Schmidhuber and Cummins (2000). Chapter 03.
+    Gers, Schmidhuber and Cummins (2000). The chapter on gradients.
 
     Examples
     --------
@@ -392,7 +392,7 @@ class BatchNorm(nn.Module):
 
     References
     ----------
-    Ioffe and Szegedy (2015). Chapter 03.
+    Ioffe and Szegedy (2015). The chapter on gradients.
 
     Examples
     --------
@@ -450,7 +450,7 @@ class LayerNorm(nn.Module):
 
     References
     ----------
-    Ba, Kiros and Hinton (2016). Chapter 03.
+    Ba, Kiros and Hinton (2016). The chapter on gradients.
 
     Examples
     --------
@@ -482,7 +482,7 @@ class Residual(nn.Module):
 
     References
     ----------
-    He, Zhang, Ren and Sun (2016). Chapter 03.
+    He, Zhang, Ren and Sun (2016). The chapter on gradients.
 
     Examples
     --------
@@ -577,7 +577,7 @@ def clip_norm(model: nn.Module, max_norm: float) -> float:
 
     References
     ----------
-    Pascanu, Mikolov and Bengio (2013). Chapter 03.
+    Pascanu, Mikolov and Bengio (2013). The chapter on gradients.
 
     Examples
     --------

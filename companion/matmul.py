@@ -10,12 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "XOR",
-    "Cost",
     "Layer",
     "Logistic",
     "Perceptron",
-    "cost",
     "count_words",
     "fold",
     "forward",
@@ -66,50 +63,6 @@ def _fit_together(a: Array, b: Array) -> None:
     """Refuse two arrays that have no product."""
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
         raise ValueError(f"a product needs shapes (N, D) and (D, H), got {a.shape} and {b.shape}")
-
-
-class Cost(NamedTuple):
-    """What a product costs.
-
-    Attributes
-    ----------
-    operations
-        Multiplications and additions.
-    bytes
-        How many have to be fetched and put back at least: each number once.
-    """
-
-    operations: int
-    bytes: int
-
-    @property
-    def intensity(self) -> float:
-        """Operations per byte."""
-        return self.operations / self.bytes
-
-
-def cost(N: int, D: int, H: int, *, itemsize: int = 4) -> Cost:
-    """Count the operations and the bytes of a product of shapes (N, D) and (D, H).
-
-    Parameters
-    ----------
-    N, D, H
-        The sizes, 1 or more.
-    itemsize
-        Bytes in a number: 4 in float32, 8 in float64.
-
-    References
-    ----------
-    Williams, Waterman and Patterson (2009). Chapter 1.
-
-    Examples
-    --------
-    >>> cost(1, 1000, 1000).operations, cost(1, 1000, 1000).bytes
-    (2000000, 4008000)
-    """
-    if min(N, D, H, itemsize) < 1:
-        raise ValueError(f"sizes must be 1 or more, got N={N}, D={D}, H={H}, itemsize={itemsize}")
-    return Cost(2 * N * D * H, itemsize * (N * D + D * H + N * H))
 
 
 def relu(z: ArrayLike) -> Array:
@@ -165,8 +118,11 @@ def forward(
 
     Examples
     --------
-    >>> forward([[0, 0], [0, 1], [1, 0], [1, 1]], XOR)[:, 0]  # (4, 2) -> (4, 1)
-    array([-0.5,  0.5,  0.5, -0.5])
+    >>> ramp, half = Layer(np.ones((1, 1)), -np.ones(1)), Layer(np.ones((1, 1)) / 2, np.zeros(1))
+    >>> forward([[0], [2], [5]], [ramp, half])  # (3, 1) -> (3, 1)
+    array([[0. ],
+           [0.5],
+           [2. ]])
     """
     if not layers:
         raise ValueError("forward needs at least one layer, got none")
@@ -206,13 +162,6 @@ def fold(layers: Sequence[Layer]) -> Layer:
         _fit_together(V, W)
         V, a = V @ W, a @ W + b
     return Layer(V, a)
-
-
-# Exactly one of two: the first neuron counts the ones, the second sees whether there are two.
-XOR = (
-    Layer(np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([0.0, -1.0])),
-    Layer(np.array([[1.0], [-2.0]]), np.array([-0.5])),
-)
 
 
 def _check_examples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -262,7 +211,7 @@ class Perceptron(_Linear):
 
     References
     ----------
-    Rosenblatt (1958). Chapter 1.
+    Rosenblatt (1958). The chapter on matrix products.
 
     Examples
     --------
@@ -307,14 +256,14 @@ class Perceptron(_Linear):
 
 
 def _mean_loss(z: Array, y: Array) -> float:
-    """Return the mean of -log p, given scores and labels, both of shape (N,)."""
+    """Return the loss of scores with their labels, both of shape (N,)."""
     return float(np.logaddexp(0, (1 - 2 * y) * z).mean())
 
 
 class Logistic(_Linear):
     """A neuron with a sigmoid, which learns by going downhill on its loss.
 
-    One step: w becomes w - rate * X'(p - y) / N, with p the probabilities that it gives now.
+    One step: w becomes w - rate * X'(p - y) / N, with p the probabilities of label 1 now.
 
     Parameters
     ----------
@@ -349,7 +298,7 @@ class Logistic(_Linear):
         return sigmoid(self.score(X))
 
     def loss(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Return the mean of -log p over the examples, p the probability given to the label."""
+        """Return the mean of -log p where the label is 1, of -log(1 - p) where it is 0."""
         X, y = _check_examples(X, y)
         return _mean_loss(self.score(X), y)
 

@@ -9,7 +9,8 @@ import random
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,116 +24,156 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_array",
+    "claim",
     "device",
     "expect",
     "home",
     "progress",
-    "quote",
-    "records",
     "scale",
     "seeded",
+    "whole",
     "write_whole",
 ]
 
-# The mime type by which MyST notebooks glue values; the records show nothing on a page.
+# The mime types by which numbers and claims travel with a notebook; a page shows nothing of them.
 RECORD = "application/papermill.record/text/plain"
+CLAIM = "application/papermill.record/claim"
 
 
-def expect(name: str, value: float, low: float, high: float) -> None:
-    """Print a measured number beside the band it has to lie in, and record it for the prose.
+def expect(name: str, value: float) -> None:
+    """Print a measured number, and record it for the prose and the tests.
+
+    What kind of number it is, stable or chaotic, is not said here: the recorded runs of the
+    chapter show it.
 
     Parameters
     ----------
     name
         What was measured, in words. The manuscript quotes the number by this name.
     value
-        The measurement, a finite number.
-    low, high
-        The band, ends included.
+        The measurement.
 
     Raises
     ------
     ValueError
-        If the band is empty or open, ``value`` is not finite, or the name cannot be quoted.
-    AssertionError
-        If ``value`` lies outside the band. Runs at full scale or with other seeds, for which the
-        band is not made, only print and record.
+        If the name cannot be quoted.
 
     Examples
     --------
-    >>> expect("accuracy", 0.912, 0.90, 0.95)
-    accuracy: 0.912 (expected 0.9 to 0.95)
+    >>> expect("accuracy", 0.912)
+    accuracy: 0.912
     """
-    if not -np.inf < low < high < np.inf:
-        raise ValueError(f"{name}: the band must have finite low < high, got {low} to {high}")
     if set(name) & set(":`\n"):
         raise ValueError(f"a name that prose can quote has no colon or backtick, got {name!r}")
-    value = float(value)
-    if not np.isfinite(value):
-        raise ValueError(f"{name}: expected a finite number, got {value}")
-    print(f"{name}: {value:.4g} (expected {low:g} to {high:g})")
-    _record(name, repr(value))
-    repeated = "COMPANION_SEED" in os.environ
-    if scale() == "page" and not repeated and not low <= value <= high:
-        raise AssertionError(f"{name} is {value:.6g}, outside its band {low:g} to {high:g}")
+    print(f"{name}: {float(value):.4g}")
+    _record(RECORD, name, repr(float(value)))
+    _names.add(name)
 
 
-def quote(**numbers: float) -> None:
-    """Record exact numbers for the prose, which quotes them by name; prints nothing.
+def claim(sentence: str, smaller: float, larger: float) -> bool:
+    """Print whether a finding shows in this run, and record both of its sides.
+
+    A chapter's tests demand it where the recorded runs show it clearly. For a reader who changed
+    a cell it is a line to read, never an exception.
 
     Parameters
     ----------
-    **numbers
-        Numbers that come out the same on every machine. Whole ones are kept exactly, others to
-        six digits.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
-    """
-    for name, number in numbers.items():
-        value = float(number)
-        if not np.isfinite(value):
-            raise ValueError(f"{name}: expected a finite number, got {value}")
-        _record(name, f"= {value:.0f}" if value.is_integer() else f"= {value:.6g}")
-
-
-def _record(name: str, text: str) -> None:
-    """Leave a number in the notebook's outputs, where weaving and the tests find it."""
-    shell = get_ipython()
-    if shell is not None and hasattr(shell, "kernel"):
-        scrap = {"name": name, "mime_prefix": "application/papermill.record/"}
-        shell.display_pub.publish({RECORD: text}, {"scrapbook": scrap})
-
-
-def records(cells: Iterable[Any]) -> dict[str, str]:
-    """Return the numbers that ``expect`` and ``quote`` left in a notebook's cells.
-
-    Parameters
-    ----------
-    cells
-        Executed cells of a notebook.
+    sentence
+        The finding, without numbers: "two layers remember longer than one".
+    smaller, larger
+        What should be the smaller, and what the larger. They may be equal in no run.
 
     Returns
     -------
-    dict
-        Name to text: a number, with an equals sign before it where it is exact.
+    bool
+        Whether ``smaller < larger``.
 
     Raises
     ------
     ValueError
-        If two numbers have one name.
+        If the sentence cannot be quoted.
+
+    Examples
+    --------
+    >>> _ = claim("a square has more corners than a triangle", 3, 4)
+    holds: a square has more corners than a triangle
+    >>> _ = claim("a line has more corners than a triangle", 3, 0)
+    does not hold in this run: a line has more corners than a triangle
     """
-    found: dict[str, str] = {}
-    for cell in cells:
-        for output in cell.get("outputs", []):
-            if RECORD in output.get("data", {}):
-                name = output["metadata"]["scrapbook"]["name"]
-                if name in found:
-                    raise ValueError(f"two numbers of the notebook are named {name!r}")
-                found[name] = output["data"][RECORD]
-    return found
+    if set(sentence) & set(":`\n"):
+        raise ValueError(f"a claim that prose can quote has no colon or backtick, got {sentence!r}")
+    holds = float(smaller) < float(larger)
+    print("holds:" if holds else "does not hold in this run:", sentence)
+    _record(CLAIM, sentence, f"{float(smaller)!r} {float(larger)!r}")
+    return holds
+
+
+def probe(expressions: Sequence[str]) -> None:
+    """Record what the prose quotes at this place, for weaving; and the processor time so far.
+
+    Parameters
+    ----------
+    expressions
+        Python expressions, evaluated among the notebook's names. Those that ``expect`` has
+        recorded as names are left alone; of one that fails the fault is recorded.
+    """
+    shell = get_ipython()
+    for expression in expressions:
+        if expression in _names or shell is None:
+            continue
+        try:
+            text = repr(float(eval(expression, shell.user_ns)))
+        except Exception as fault:
+            text = f"!{type(fault).__name__}: {fault}"
+        _record(RECORD, expression, text)
+    _record(RECORD, "processor time", repr(time.process_time()))
+
+
+_names: set[str] = set()  # what expect has recorded in this kernel
+
+
+def _record(kind: str, name: str, text: str) -> None:
+    """Leave a text in the notebook's outputs, where weaving and the tests find it."""
+    shell = get_ipython()
+    if shell is not None and hasattr(shell, "kernel"):
+        scrap = {"name": name, "mime_prefix": "application/papermill.record/"}
+        shell.display_pub.publish({kind: text}, {"scrapbook": scrap})
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return a whole number that is large enough.
+
+    Parameters
+    ----------
+    name
+        What the number is called, for the error.
+    value
+        An integer of Python or numpy, or a tensor of one; no bool.
+    least
+        The smallest that is allowed.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is too small.
+
+    Examples
+    --------
+    >>> whole("epochs", 3, 1)
+    3
+    """
+    fault = f"{name} must be a whole number, {least} or more, got {value!r}"
+    if isinstance(value, bool):
+        raise TypeError(fault)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(fault) from None
+    if number < least:
+        raise ValueError(fault)
+    return number
 
 
 def as_array(values: Any) -> np.ndarray:
@@ -153,12 +194,36 @@ def as_array(values: Any) -> np.ndarray:
     return np.asarray(values.numpy() if hasattr(values, "numpy") else values)
 
 
+def shifted(seed: int) -> int:
+    """Return a seed moved on by a thousand times ``COMPANION_SEED``, which repeats a chapter anew.
+
+    Parameters
+    ----------
+    seed
+        A whole number, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If the seed, or the shift, is no such number.
+
+    Examples
+    --------
+    >>> shifted(7)
+    7
+    """
+    shift = os.environ.get("COMPANION_SEED", "0")
+    if not shift.isdecimal():
+        raise ValueError(f"COMPANION_SEED must be a whole number, 0 or more, got {shift!r}")
+    return whole("seed", seed, 0) + 1000 * int(shift)
+
+
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[np.random.Generator]:
     """Fix every source of chance inside a ``with`` block, and restore it afterwards.
 
     ``random``, ``numpy.random`` and torch are seeded; the block receives a fresh numpy generator.
-    ``COMPANION_SEED`` is added to every seed: that is how the five-seed runs repeat a chapter.
+    ``COMPANION_SEED`` moves every seed, see ``shifted``.
 
     Parameters
     ----------
@@ -175,12 +240,7 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
     """
     import torch
 
-    shift = os.environ.get("COMPANION_SEED", "0")
-    if operator.index(seed) < 0 or not shift.isdecimal():
-        raise ValueError(
-            f"seed and COMPANION_SEED must be whole numbers, 0 or more, got {seed!r} and {shift!r}"
-        )
-    seed = operator.index(seed) + int(shift)
+    seed = shifted(seed)
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import reprlib
 import string
 import sys
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from companion.runtime import whole
 
 __all__ = ["Tokenizer", "Vocabulary", "pad_sequences"]
 
@@ -71,7 +72,7 @@ class Tokenizer:
     ) -> None:
         if not isinstance(oov_token, str | None):
             raise TypeError(f"oov_token must be a word or None, got {oov_token!r}")
-        self.num_words = None if num_words is None else _at_least(1, "num_words", num_words)
+        self.num_words = None if num_words is None else whole("num_words", num_words, 1)
         self.lower = lower
         self.oov_token = oov_token
         self.word_counts: Counter[str] = Counter()
@@ -211,8 +212,8 @@ class Vocabulary:
         first = list(_words("specials", specials))
         if len(set(first)) < len(first):
             raise ValueError(f"specials must differ from each other, got {first}")
-        size = None if max_size is None else _at_least(1, "max_size", max_size)
-        least = _at_least(1, "min_freq", min_freq)
+        size = None if max_size is None else whole("max_size", max_size, 1)
+        least = whole("min_freq", min_freq, 1)
         counts = Counter(_words("tokens", tokens))
         kept = [word for word, n in counts.items() if n >= least and word not in first]
         kept.sort(key=lambda word: (-counts[word], word))
@@ -239,7 +240,7 @@ class Vocabulary:
 
     def token(self, id: int) -> str:
         """Return the token with this number, from 0 to ``len(vocabulary) - 1``."""
-        if _at_least(0, "id", id) >= len(self):
+        if whole("id", id, 0) >= len(self):
             raise ValueError(f"id must be from 0 to {len(self) - 1}, got {id}")
         return self._tokens[id]
 
@@ -292,7 +293,7 @@ def pad_sequences(
         if isinstance(row, str | bytes) or not hasattr(row, "__len__"):
             raise TypeError(f"sequences must be rows of whole numbers, got {reprlib.repr(row)}")
     if maxlen is not None:
-        end = slice(-_at_least(1, "maxlen", maxlen), None) if truncating == "pre" else slice(maxlen)
+        end = slice(-whole("maxlen", maxlen, 1), None) if truncating == "pre" else slice(maxlen)
         rows = [row[end] for row in rows]
     elif not rows:
         raise ValueError("there is no row to take the length from: pass maxlen")
@@ -320,17 +321,6 @@ def _ids(row: Any) -> NDArray[np.int32]:
             return ids
         row = given[ids != given][0].item()
     raise ValueError(f"ids must be rows of whole numbers below 2**31, got {reprlib.repr(row)}")
-
-
-def _at_least(low: int, name: str, value: Any) -> int:
-    """Return a whole number that is not below the limit."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-    if number < low:
-        raise ValueError(f"{name} must be {low} or more, got {number}")
-    return number
 
 
 def _words(name: str, words: Iterable[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from companion.recurrent import LSTM
-from companion.runtime import as_array
+from companion.runtime import as_array, whole
 from companion.training import fit
 
 __all__ = [
@@ -132,7 +132,8 @@ def folded(days: int, *, folds: int, generator: np.random.Generator) -> Array:
     >>> float(np.abs(x).max()) < 1
     True
     """
-    _at_least(1, days=days, folds=folds)
+    whole("days", days, 1)
+    whole("folds", folds, 1)
     x = generator.uniform(-0.1, 0.1, SETTLE + days)
     for t in range(1, SETTLE + days):
         value = x[t - 1]
@@ -187,7 +188,7 @@ class Kiosk:
 
     def sales(self, days: int, *, generator: np.random.Generator) -> Array:
         """Return the sales of so many days, shape (T,); the first is a Monday."""
-        _at_least(1, days=days)
+        whole("days", days, 1)
         start = -(SETTLE // 7) * 7
         day = np.arange(start, days) % 7
         mood = np.array(self.spread)[day] * generator.normal(size=len(day))
@@ -210,7 +211,7 @@ class Kiosk:
         mean, spread : ndarray
             Shape (T, H): row t forecasts the days t + 1 to t + H.
         """
-        _at_least(1, horizon=horizon)
+        whole("horizon", horizon, 1)
         x, steps = _one_series(sales), np.arange(1, horizon + 1)
         m, s = np.array(self.mean), np.array(self.spread)
         day = np.arange(len(x))[:, None] + steps  # (T, H)
@@ -253,7 +254,7 @@ def dickey_fuller(series: ArrayLike, *, trend: bool = False, lags: int = 0) -> A
 
     References
     ----------
-    Dickey and Fuller (1979). Chapter 09.
+    Dickey and Fuller (1979). The chapter on time series.
 
     Examples
     --------
@@ -262,7 +263,7 @@ def dickey_fuller(series: ArrayLike, *, trend: bool = False, lags: int = 0) -> A
     (4,)
     """
     x = np.asarray(as_array(series), dtype=np.float64)
-    _at_least(0, lags=lags)
+    whole("lags", lags, 0)
     count = 2 + trend + lags  # numbers that the regression finds
     rows = x.shape[-1] - 1 - lags if x.ndim else 0
     if rows <= count or not np.isfinite(x).all():
@@ -309,7 +310,7 @@ def unit_root_p(series: ArrayLike, *, trend: bool = False) -> tuple[float, float
 
     References
     ----------
-    Dickey and Fuller (1979); Kwiatkowski et al. (1992). Chapter 09.
+    Dickey and Fuller (1979); Kwiatkowski et al. (1992). The chapter on time series.
 
     Examples
     --------
@@ -362,7 +363,8 @@ def windows(series: ArrayLike, *, length: int, horizon: int = 1) -> tuple[Array,
     >>> inputs.tolist(), targets.tolist()
     ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0], [5.0]])
     """
-    _at_least(1, length=length, horizon=horizon)
+    whole("length", length, 1)
+    whole("horizon", horizon, 1)
     x = _one_series(series)
     if len(x) < length + horizon:
         raise ValueError(f"series must have {length + horizon} values or more, got {len(x)}")
@@ -397,7 +399,8 @@ def seasonal_naive(history: ArrayLike, *, horizon: int, season: int = 1) -> Arra
     >>> seasonal_naive([9, 1, 2, 3], horizon=5, season=3)
     array([1., 2., 3., 1., 2.])
     """
-    _at_least(1, horizon=horizon, season=season)
+    whole("horizon", horizon, 1)
+    whole("season", season, 1)
     x = np.asarray(as_array(history), dtype=np.float64)
     if not x.ndim or x.shape[-1] < season:
         raise ValueError(f"history must have {season} values or more, got shape {x.shape}")
@@ -432,14 +435,14 @@ def mase(truth: ArrayLike, forecast: ArrayLike, *, history: ArrayLike, season: i
 
     References
     ----------
-    Hyndman and Koehler (2006). Chapter 09.
+    Hyndman and Koehler (2006). The chapter on time series.
 
     Examples
     --------
     >>> mase([5, 7], [4, 6], history=[0, 2, 4])  # off by 1, where the naive one was off by 2
     0.5
     """
-    _at_least(1, season=season)
+    whole("season", season, 1)
     y, guess, x = as_array(truth), as_array(forecast), _one_series(history)
     if y.shape != guess.shape:
         raise ValueError(f"truth and forecast must have one shape, got {y.shape} and {guess.shape}")
@@ -475,7 +478,7 @@ class Forecaster(nn.Module):
 
     def __init__(self, hidden_size: int, *, num_layers: int = 1, horizon: int = 1) -> None:
         super().__init__()
-        _at_least(1, horizon=horizon)
+        whole("horizon", horizon, 1)
         self.lstm = LSTM(1, hidden_size, num_layers)
         self.head = nn.Linear(hidden_size, 2 * horizon)
 
@@ -545,7 +548,7 @@ def learn(model: nn.Module, inputs: ArrayLike, targets: ArrayLike, *, epochs: in
     Diverged
         If the loss becomes infinite or NaN.
     """
-    _at_least(2, epochs=epochs)
+    whole("epochs", epochs, 2)
     like = next(model.parameters())
     x, y = (torch.as_tensor(as_array(a)).to(like) for a in (inputs, targets))
     if len(x) != len(y):
@@ -589,7 +592,7 @@ def continued(
     >>> continued(Forecaster(8), torch.zeros(2, 14), horizon=5).shape  # (B, T) -> (B, horizon)
     torch.Size([2, 5])
     """
-    _at_least(1, horizon=horizon)
+    whole("horizon", horizon, 1)
     T = x.shape[1]
     for _ in range(horizon):
         mean, log_spread = model(x[:, -T:])
@@ -609,12 +612,3 @@ def _one_series(series: ArrayLike) -> Array:
     if x.ndim != 1 or not np.isfinite(x).all():
         raise ValueError(f"a series must be finite numbers of shape (T,), got shape {x.shape}")
     return x
-
-
-def _at_least(least: int, **sizes: int) -> None:
-    """Refuse sizes below the least."""
-    for name, size in sizes.items():
-        if not isinstance(size, int | np.integer):
-            raise TypeError(f"{name} must be a whole number, got {size!r}")
-        if size < least:
-            raise ValueError(f"{name} must be {least} or more, got {size}")

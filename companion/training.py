@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from companion.runtime import progress
+from companion.runtime import progress, whole
 
 __all__ = ["Diverged", "History", "fit"]
 
@@ -49,6 +49,7 @@ def fit(
     *,
     epochs: int = 1,
     max_norm: float | None = None,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
     validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
     stop: Callable[[History], bool] | None = None,
 ) -> History:
@@ -68,6 +69,8 @@ def fit(
         How often to go through the batches, 1 or more.
     max_norm
         If given, gradients are scaled down to this Euclidean norm where they exceed it.
+    scheduler
+        If given, moves the learning rate on after each step.
     validate
         Called after each epoch with the model in evaluation mode, without gradients; its numbers
         go into the history.
@@ -93,14 +96,13 @@ def fit(
     >>> len(fit(model, [batch], nn.functional.mse_loss, optimizer, epochs=3).epochs)
     3
     """
-    if epochs < 1:
-        raise ValueError(f"epochs must be 1 or more, got {epochs}")
+    whole("epochs", epochs, 1)
     history, was_training = History(), model.training
     try:
         with progress(epochs) as bar:
             for _ in range(epochs):
                 model.train()
-                mean = _epoch(model, batches, loss, optimizer, max_norm, history)
+                mean = _epoch(model, batches, loss, optimizer, max_norm, scheduler, history)
                 history.epochs.append({"loss": mean, **_measure(model, validate)})
                 bar.set_postfix({name: f"{x:.3f}" for name, x in history.epochs[-1].items()})
                 bar.update()
@@ -117,6 +119,7 @@ def _epoch(
     loss: Callable[[Any, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     max_norm: float | None,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None,
     history: History,
 ) -> float:
     """Go through the batches once and return the mean loss of the examples."""
@@ -131,6 +134,8 @@ def _epoch(
         if max_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
         total, count = total + value.item() * len(target), count + len(target)
     if not count:
         raise ValueError(

@@ -9,8 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from companion.data import real
 from companion.text import Tokenizer
+from runs import imdb
 
 
 @contextmanager
@@ -41,6 +41,6 @@ def small_imdb(module: ModuleType) -> Iterator[list[str]]:
             super().fit_on_texts(texts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(real, "load", load)
+        patch.setattr(imdb.real, "load", load)
         patch.setattr(module, "Tokenizer", Spy)
         yield seen

@@ -1,4 +1,4 @@
-"""The engine of chapter 2 against torch, against finite differences, and against hard use."""
+"""The autograd engine against torch, against finite differences, and against hard use."""
 
 from __future__ import annotations
 

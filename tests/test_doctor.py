@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from companion import __main__, checks, doctor
-from companion.results import runs
 
 
 def test_a_good_installation_has_nothing_to_mend():
@@ -89,13 +88,6 @@ def test_progress_is_a_command_that_lists_every_exercise(monkeypatch, capsys, tm
     assert run(monkeypatch, "progress") == 0
     out = capsys.readouterr().out
     assert all(name.partition(".")[2] in out for name in checks.all())
-
-
-def test_run_is_a_command_that_takes_a_kind(monkeypatch):
-    done = []
-    monkeypatch.setattr(runs, "run", done.append)
-    assert run(monkeypatch, "run", "claims") == 0
-    assert done == ["claims"]
 
 
 def test_an_unknown_command_is_refused(monkeypatch, capsys):

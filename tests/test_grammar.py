@@ -470,15 +470,15 @@ def test_before_the_first_word_nothing_is_known(oracle):
     assert oracle.next_tokens([]).shape == (1, len(oracle.vocabulary))
 
 
-@pytest.mark.parametrize("position", [-1, 13, 10**9])
+@pytest.mark.parametrize("position", [13, 10**9])
 def test_a_position_outside_the_text_is_refused(oracle, position):
     with pytest.raises(ValueError, match=f"position must be from 0 to 12, got {position}"):
         oracle.masked([*PLAIN.split(), "."], position)
 
 
-@pytest.mark.parametrize("position", [True, 1.0, "1", None, [1]])
+@pytest.mark.parametrize("position", [-1, True, 1.0, "1", None, [1]])
 def test_a_position_that_is_no_whole_number_is_refused(oracle, position):
-    with pytest.raises(TypeError, match="position must be a whole number, got"):
+    with pytest.raises((TypeError, ValueError), match="position must be a whole number, 0 or"):
         oracle.masked(PLAIN.split(), position)
 
 

@@ -12,12 +12,12 @@ from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 
 from companion.data import grammar
-from companion.language_model import (
+from companion.recurrent import LSTMCell
+from companion.recurrent.language_model import (
     KneserNey,
     LanguageModel,
     agreements,
     batches,
-    detached,
     gates,
     judge,
     one_row,
@@ -26,7 +26,6 @@ from companion.language_model import (
     read_on,
     with_and_without,
 )
-from companion.recurrent import LSTMCell
 from companion.runtime import seeded
 from companion.text import Vocabulary
 from companion.training import Diverged
@@ -194,19 +193,6 @@ def test_log_prob_hands_the_state_across_its_own_chunks():
 
 
 # Reading on
-
-
-@pytest.mark.parametrize("state", [torch.ones(2), (torch.ones(2), torch.zeros(2))])
-def test_a_detached_state_has_the_same_value(state):
-    assert_close(detached(state), state)
-
-
-def test_no_gradient_passes_a_detached_state():
-    x = torch.ones(2, requires_grad=True)
-    h, c = detached((2 * x, 3 * x))
-    assert not h.requires_grad
-    assert not c.requires_grad
-    assert not detached(2 * x).requires_grad
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import statistics
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
-import jupytext
 import nbformat
 import pytest
-import weave
 
+from book import weave
 from companion.results import recorded
-from companion.runtime import records
+from companion.runtime import CLAIM, RECORD
+from runs import notebook
+from runs.kinds import Runs
+from runs.processors import PROCESSORS
+from tests._rerun import FREE, tags
+from tests._rerun import code as code_of
 
 ROOT = Path(__file__).parents[1]
 
 STEMS = weave.chapters()
 PATHS = [path for stem in STEMS for path in weave.woven(stem).values()]
 NAMES = [path.relative_to(ROOT / "notebooks").as_posix() for path in PATHS]
+FOLDED = {"hide-input", "remove-cell", "remove-input"}
 
 
 def read(path):
@@ -26,7 +33,7 @@ def read(path):
 
 
 def code(path):
-    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+    return code_of(read(path))
 
 
 def prose(path):
@@ -69,18 +76,32 @@ def test_no_cell_is_longer_than_twenty_lines(path):
 
 
 @every_notebook
-def test_no_line_of_code_is_wider_than_the_page(path):
+def test_no_line_of_code_is_wider_than_the_column(path):
     for cell in code(path):
-        if not {"hide-input", "remove-cell"} & set(cell.metadata.get("tags", [])):
-            assert max(map(len, cell.source.split("\n"))) <= 81, cell.source[:80]
+        if not FOLDED & set(tags(cell)):
+            assert max(map(len, cell.source.split("\n"))) <= 76, cell.source[:80]
+
+
+@every_notebook
+def test_a_cell_shows_no_test_machinery(path):
+    for cell in code(path)[1:]:
+        assert not re.search(r"NBVAL|\bquote\(", cell.source), cell.source
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "expect":
+                assert len(node.args) == 2, ast.unparse(node)
+
+
+@every_chapter
+def test_imports_stand_folded_at_the_top(stem):
+    for cell in code(weave.woven(stem)["learner"])[1:]:
+        if re.search(r"(?m)^(import|from) ", cell.source):
+            assert FOLDED & set(tags(cell)), cell.source[:80]
 
 
 @every_chapter
 def test_cells_are_short_in_the_middle(stem):
     shown = [
-        cell.source
-        for cell in code(weave.woven(stem)["learner"])
-        if not {"hide-input", "remove-cell"} & set(cell.metadata.get("tags", []))
+        cell.source for cell in code(weave.woven(stem)["learner"]) if not FOLDED & set(tags(cell))
     ]
     lengths = [sum(bool(line.strip()) for line in source.split("\n")) for source in shown]
     assert 3 <= statistics.median(lengths) <= 6
@@ -89,7 +110,7 @@ def test_cells_are_short_in_the_middle(stem):
 @every_chapter
 def test_at_most_two_code_cells_stand_together(stem):
     cells = read(weave.woven(stem)["learner"]).cells
-    shown = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", [])]
+    shown = [cell for cell in cells if "remove-cell" not in tags(cell)]
     for three in zip(shown, shown[1:], shown[2:], strict=False):
         assert any(cell.cell_type == "markdown" for cell in three), three[0].source[:80]
 
@@ -105,9 +126,9 @@ def test_words_and_code_keep_a_balance(stem):
 @every_notebook
 def test_free_outputs_are_few_and_have_their_reason(path):
     with_output = [cell for cell in code(path) if cell.outputs]
-    free = [cell for cell in with_output if "NBVAL_IGNORE_OUTPUT" in cell.source]
+    free = [cell for cell in with_output if FREE in tags(cell)]
     for cell in free:
-        assert re.search(r"# NBVAL_IGNORE_OUTPUT\n# \S+ \S+", cell.source), cell.source[:80]
+        assert len(cell.metadata.get("reason", "").split()) > 2, cell.source[:80]
     assert len(free) <= 0.15 * len(with_output)
 
 
@@ -120,42 +141,61 @@ def test_every_figure_says_what_it_shows(path):
                 words = data["text/plain"]
                 assert len(words.split()) >= 6
                 assert words.endswith(".")
-                assert 'role="img" aria-label=' in data["image/svg+xml"][:60]
+                head = f'<svg role="img" aria-label={quoteattr(words)} '
+                assert data["image/svg+xml"].startswith(head)
             assert "image/png" not in data, "figures are SVG, shown by plotting.show"
 
 
 @every_notebook
 def test_no_role_or_directive_is_left_raw(path):
     text = prose(path)
-    assert not re.search(r"\{(glue|eq|cite|ref|doc|numref)[:}]", text)
+    assert not re.search(r"\{(num|runs|glue|eq|cite|chapter|ref|doc|numref)[:}]", text)
     assert not re.search(r"(?m)^(:::|```\{)", text)
 
 
-@every_chapter
-def test_every_number_in_the_prose_is_the_one_in_the_outputs(stem):
-    """Lower the manuscript again with the recorded numbers: the prose must come out the same."""
-    path = weave.woven(stem)["learner"]
-    numbers = {k: float(v.strip("= ")) for k, v in records(read(path).cells).items()}
-    book = jupytext.reads(weave.manuscript(stem).read_text(encoding="utf-8"), fmt="md:myst")
-    again = weave.lower(book, numbers, int(stem[:2]))
-    want = "\n\n".join(cell.source for cell in again.cells if cell.cell_type == "markdown")
-    assert prose(path) == want
+@every_notebook
+def test_a_printed_number_is_the_one_that_was_recorded(path):
+    for cell in code(path):
+        text = "".join(o.text for o in cell.outputs if o.output_type == "stream").split("\n")
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if RECORD in data:
+                name = output["metadata"]["scrapbook"]["name"]
+                assert f"{name}: {float(data[RECORD]):.4g}" in text
+            elif CLAIM in data:
+                smaller, larger = map(float, data[CLAIM].split())
+                said = "holds:" if smaller < larger else "does not hold in this run:"
+                assert f"{said} {output['metadata']['scrapbook']['name']}" in text
 
 
 @every_chapter
-def test_bands_span_at_most_four_standard_deviations_over_five_seeds(stem):
-    text = "\n".join(
-        output.text
-        for cell in code(weave.woven(stem)["learner"])
-        for output in cell.outputs
-        if output.output_type == "stream"
-    )
-    seeds = recorded(f"{stem[3:]}_seeds")
-    bands = re.findall(r"(?m)^(.+): \S+ \(expected (\S+) to (\S+)\)$", text)
-    assert bands
-    for name, low, high in bands:
-        assert len(seeds["values"][name]) == 5
-        assert float(high) - float(low) <= 4 * seeds["spread"][name]["std"], name
+def test_the_numbers_of_a_notebook_fit_its_recorded_runs(stem):
+    runs = Runs.of(stem[3:])
+    assert not runs.strays(notebook.records(read(weave.woven(stem)["learner"])))
+
+
+@every_chapter
+def test_the_recorded_runs_hold_what_the_chapter_uses_and_nothing_else(stem):
+    runs, found = Runs.of(stem[3:]), notebook.records(read(weave.woven(stem)["learner"]))
+    text = weave.manuscript(stem).read_text(encoding="utf-8")
+    quoted = {name for _, _, name, _ in notebook.quoted(text)}
+    assert set(runs.claims) == set(found.claims)
+    assert set(runs.values) == {*found.numbers, *quoted} - set(runs.claims)
+
+
+@every_chapter
+def test_of_a_claim_that_the_runs_do_not_show_clearly_the_prose_says_how_often_it_held(stem):
+    runs, text = Runs.of(stem[3:]), weave.manuscript(stem).read_text(encoding="utf-8")
+    for sentence in runs.claims:
+        assert runs.clear(sentence) or f"{{runs}}`{sentence}`" in text, runs.held(sentence)
+
+
+@every_chapter
+def test_a_chapter_was_run_fourteen_times_with_six_seeds_on_four_processors(stem):
+    runs = recorded(f"{stem[3:]}_runs")["runs"]
+    assert len(runs) == 14
+    assert {run.split(", ")[1] for run in runs} == set(PROCESSORS)
+    assert [run.startswith("seed 0, ") for run in runs] == [True] * 4 + [False] * 10
 
 
 @every_chapter
@@ -191,11 +231,3 @@ def test_the_second_cell_installs_the_package_where_it_is_missing(path):
     cell = read(path).cells[1]
     assert "%pip install -q git+https://" in cell.source
     assert "remove-cell" in cell.metadata.tags
-
-
-def test_a_late_notebook_is_named(tmp_path):
-    from conftest import late
-
-    (tmp_path / "a.ipynb").write_text("20 seconds to run")
-    assert late({"a.ipynb": 29.0}, tmp_path) == []
-    assert late({"a.ipynb": 31.0}, tmp_path) == ["a.ipynb took 31 s, its limit is 30 s"]

@@ -9,6 +9,7 @@ import pytest
 
 from companion import plotting
 from companion.backprop import Tensor
+from companion.plotting.paper import svg
 
 ALT = "Two lines that cross at the second step."
 
@@ -46,12 +47,12 @@ FIGURES = {
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_the_same_figure_is_the_same_bytes(draw):
-    assert plotting.svg(draw(), alt=ALT) == plotting.svg(draw(), alt=ALT)
+    assert svg(draw(), alt=ALT) == svg(draw(), alt=ALT)
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_a_figure_is_one_svg_element_with_its_words(draw):
-    root = ET.fromstring(plotting.svg(draw(), alt=ALT))
+    root = ET.fromstring(svg(draw(), alt=ALT))
     assert root.tag.endswith("svg")
     assert root.get("role") == "img"
     assert root.get("aria-label") == ALT
@@ -59,28 +60,28 @@ def test_a_figure_is_one_svg_element_with_its_words(draw):
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_ink_is_the_colour_of_the_pages_text(draw):
-    text = plotting.svg(draw(), alt=ALT)
+    text = svg(draw(), alt=ALT)
     assert "#010203" not in text
     assert draw is FIGURES["images"] or "currentColor" in text
 
 
 def test_the_paper_is_white_only_where_the_svg_stands_alone():
-    assert "svg:root{background:#fff" in plotting.svg(lines(), alt=ALT)
+    assert "svg:root{background:#fff" in svg(lines(), alt=ALT)
 
 
 def test_colours_can_be_named_anew_by_the_page():
-    assert "var(--figure-1, #0072B2)" in plotting.svg(lines(), alt=ALT)
+    assert "var(--figure-1, #0072B2)" in svg(lines(), alt=ALT)
 
 
 def test_no_date_and_no_machine_stand_in_a_figure():
-    text = plotting.svg(lines(), alt=ALT)
+    text = svg(lines(), alt=ALT)
     assert "dc:date" not in text
     assert "metadata" not in text
 
 
 def test_quotes_and_angles_in_the_words_do_no_harm():
     alt = 'a < b & "c" > d, in a sentence'
-    assert ET.fromstring(plotting.svg(lines(), alt=alt)).get("aria-label") == alt
+    assert ET.fromstring(svg(lines(), alt=alt)).get("aria-label") == alt
 
 
 @pytest.mark.parametrize("alt", ["", "figure", "   "])
@@ -138,12 +139,12 @@ def test_boxes_of_a_graph_do_not_overlap():
 
 def test_a_second_look_at_the_same_axes_is_the_same_bytes():
     ax = lines()
-    assert plotting.svg(ax, alt=ALT) == plotting.svg(ax, alt=ALT)
+    assert svg(ax, alt=ALT) == svg(ax, alt=ALT)
 
 
 def test_dollars_and_underscores_in_names_are_no_formulas():
     ax = plotting.plot_curves({"_a $5": [1, 2], "b_c $\\frac$": [2, 1]}, title="$5 to $6")
-    text = plotting.svg(ax, alt=ALT)
+    text = svg(ax, alt=ALT)
     assert "$5 to $6" in text
     assert len(ax.get_legend().get_texts()) == 2
 
@@ -175,7 +176,7 @@ def test_the_reader_keeps_a_matplotlib_as_it_was():
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
-    plotting.svg(lines(), alt=ALT)
+    svg(lines(), alt=ALT)
     assert dict(mpl.rcParams) == before
 
 

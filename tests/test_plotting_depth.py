@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from companion import plotting
+from companion.plotting.paper import svg
 
 TABLE = [[1.0, 1e-3, 1e-6], [1.0, 1.0, 1.0]]
 RANGE = {"low": 1e-6, "high": 1.0}
@@ -60,6 +61,6 @@ def test_what_cannot_be_drawn_is_refused(table, rows, ends, words):
 def test_the_same_heat_map_is_the_same_bytes():
     alt = "Two rows of cells, the first of which fades."
     first, second = (
-        plotting.svg(plotting.plot_heat(TABLE, rows=["a", "b"], **RANGE), alt=alt) for _ in "12"
+        svg(plotting.plot_heat(TABLE, rows=["a", "b"], **RANGE), alt=alt) for _ in "12"
     )
     assert first == second

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from companion import plotting
+from companion.plotting.paper import svg
 
 SEEN = np.arange(10.0)
 ONE = {"line": ([8, 9, 10], [7, 7, 7], [9, 11, 13])}
@@ -34,16 +35,12 @@ def test_one_forecast_needs_no_legend():
 
 def test_the_same_forecast_is_the_same_bytes():
     alt = "A line that goes on in an interval that widens."
-    first, second = (
-        plotting.svg(plotting.plot_forecast(SEEN, ONE, start=8), alt=alt) for _ in range(2)
-    )
+    first, second = (svg(plotting.plot_forecast(SEEN, ONE, start=8), alt=alt) for _ in range(2))
     assert first == second
 
 
 def test_the_series_is_drawn_in_the_ink_of_the_page():
-    text = plotting.svg(
-        plotting.plot_forecast(SEEN, ONE, start=8), alt="A line that goes on for a while."
-    )
+    text = svg(plotting.plot_forecast(SEEN, ONE, start=8), alt="A line that goes on for a while.")
     assert "#010203" not in text
     assert "currentColor" in text
 

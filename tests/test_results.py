@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 
-import nbformat
 import pytest
 
+from book import weave
 from companion import results
-from companion.results import runs
+from runs.__main__ import KINDS, long_runs
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "HERE", tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
     return tmp_path
 
 
@@ -51,50 +50,13 @@ def test_a_record_outside_a_repository_says_that_its_commit_is_unknown(here):
     assert results.recorded("toy")["commit"] == "unknown"
 
 
-@pytest.fixture
-def notebook(tmp_path, monkeypatch):
-    """A notebook whose number depends on the seed, and one cell that reads records."""
-    new = nbformat.v4
-    book = new.new_notebook()
-    book.cells = [
-        new.new_code_cell("from companion.runtime import expect, quote, seeded"),
-        new.new_code_cell("with seeded(0) as rng:\n    expect('draw', rng.random(), 0.0, 0.1)"),
-        new.new_code_cell("quote(exact=2)"),
-        new.new_code_cell("1 / 0", metadata={"tags": ["recorded"]}),
-    ]
-    nbformat.write(book, tmp_path / "01_toy.ipynb")
-    monkeypatch.setattr(runs, "NOTEBOOKS", tmp_path)
-
-
-def test_a_chapter_is_repeated_with_other_seeds_and_its_bands_do_not_stop_it(notebook):
-    found = runs.repeat_chapter("01_toy", seeds=[0, 1])
-    assert list(found) == ["draw"]
-    assert len(set(found["draw"])) == 2
-
-
-def test_a_run_without_its_notebook_says_what_it_needs(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "NOTEBOOKS", tmp_path)
-    with pytest.raises(FileNotFoundError, match="needs a clone of the repository"):
-        runs.repeat_chapter("01_toy")
-
-
-def test_run_records_every_run_of_its_kind(here, monkeypatch, capsys):
-    monkeypatch.setattr(runs, "RUNS", {"claims": {"toy_seeds": lambda: {"loss": [1.0, 2.0]}}})
-    runs.run("claims")
-    assert json.loads((here / "toy_seeds.json").read_text())["command"] == "make claims"
-    assert "toy_seeds" in capsys.readouterr().out
-
-
-def test_run_refuses_an_unknown_kind():
-    with pytest.raises(ValueError, match="real, full, claims, got 'all'"):
-        runs.run("all")
-
-
 def test_no_record_was_made_by_code_that_cannot_be_checked_out():
-    for path in results.HERE.glob("*.json"):
+    for path in results.FOLDER.glob("*.json"):
         assert re.fullmatch(r"[0-9a-f]{7,}", results.recorded(path.stem)["commit"]), path.stem
 
 
 def test_every_record_comes_from_a_run_that_is_registered():
-    names = {name for kind in runs.RUNS.values() for name in kind}
-    assert {path.stem for path in results.HERE.glob("*.json")} == names
+    topics = [stem[3:] for stem in weave.chapters()]
+    names = {name for topic in topics for kind in KINDS for name in long_runs(topic, kind)}
+    chapters = {f"{topic}_runs" for topic in topics}
+    assert {path.stem for path in results.FOLDER.glob("*.json")} == names | chapters

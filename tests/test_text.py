@@ -264,13 +264,15 @@ def test_a_row_that_holds_no_whole_numbers_does_not_become_a_text(row):
 
 @pytest.mark.parametrize("number", [0, -1])
 def test_num_words_below_one_is_refused(number):
-    with pytest.raises(ValueError, match=f"num_words must be 1 or more, got {number}"):
+    with pytest.raises(
+        ValueError, match=f"num_words must be a whole number, 1 or more, got {number}"
+    ):
         Tokenizer(number)
 
 
 @pytest.mark.parametrize("number", [1.5, "5"])
 def test_num_words_that_is_no_whole_number_is_refused(number):
-    with pytest.raises(TypeError, match="num_words must be a whole number, got"):
+    with pytest.raises(TypeError, match="num_words must be a whole number, 1 or more, got"):
         Tokenizer(number)
 
 
@@ -360,12 +362,12 @@ def test_no_rows_and_no_length_are_refused():
 
 @pytest.mark.parametrize("maxlen", [0, -1])
 def test_a_length_below_one_is_refused(maxlen):
-    with pytest.raises(ValueError, match=f"maxlen must be 1 or more, got {maxlen}"):
+    with pytest.raises(ValueError, match=f"maxlen must be a whole number, 1 or more, got {maxlen}"):
         pad_sequences([[1]], maxlen)
 
 
 def test_a_length_that_is_no_whole_number_is_refused():
-    with pytest.raises(TypeError, match=r"maxlen must be a whole number, got 2\.5"):
+    with pytest.raises(TypeError, match=r"maxlen must be a whole number, 1 or more, got 2\.5"):
         pad_sequences([[1]], 2.5)
 
 
@@ -481,7 +483,7 @@ def test_an_id_outside_the_vocabulary_is_refused(id):
 
 
 def test_an_id_that_is_no_whole_number_is_refused():
-    with pytest.raises(TypeError, match=r"id must be a whole number, got 1\.5"):
+    with pytest.raises(TypeError, match=r"id must be a whole number, 0 or more, got 1\.5"):
         Vocabulary(TOKENS).token(1.5)
 
 
@@ -501,7 +503,7 @@ def test_a_token_that_is_no_word_is_refused(name, word):
 
 @pytest.mark.parametrize("name", ["max_size", "min_freq"])
 def test_a_size_or_frequency_below_one_is_refused(name):
-    with pytest.raises(ValueError, match=f"{name} must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number, 1 or more, got 0"):
         Vocabulary(TOKENS, **{name: 0})
 
 

@@ -162,3 +162,14 @@ def test_no_bar_is_written_into_a_file(line, monkeypatch):
     monkeypatch.setattr("sys.stderr", log)
     training.fit(model, batches, nn.functional.mse_loss, optimizer)
     assert log.getvalue() == ""
+
+
+def test_a_scheduler_moves_the_rate_after_each_step():
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    batch = torch.zeros(4, 1), torch.ones(4, 1)
+    training.fit(
+        model, [batch, batch], nn.functional.mse_loss, optimizer, epochs=2, scheduler=scheduler
+    )
+    assert scheduler.get_last_lr() == [0.5**4]

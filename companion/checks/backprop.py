@@ -1,4 +1,4 @@
-"""Checks of chapter 02: the chain rule by hand, and gradients put to work."""
+"""Checks on backpropagation: the chain rule by hand, and gradients put to work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of chapter 03: first weights, long products, clipping, norms, skips and a gate."""
+"""Checks on gradients: first weights, long products, clipping, norms, skips and a gate."""
 
 from __future__ import annotations
 

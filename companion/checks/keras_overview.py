@@ -1,4 +1,4 @@
-"""Checks of chapter 04: words to numbers, masks, counts, a loss and a layer of one's own."""
+"""Checks on Keras: words to numbers, masks, counts, a loss and a layer of one's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of chapter 01: loops, shapes, layers, a neuron that learns, and a reader of reviews."""
+"""Checks on matrices: loops, shapes, layers, a neuron that learns, and a reader of reviews."""
 
 from __future__ import annotations
 

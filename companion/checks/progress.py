@@ -9,7 +9,7 @@ from pathlib import Path
 
 from companion import runtime
 
-__all__ = ["record", "solved", "summary"]
+__all__ = ["record", "summary"]
 
 FILE = "progress.json"
 

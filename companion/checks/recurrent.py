@@ -1,4 +1,4 @@
-"""Checks of chapter 08: memory step by step, rows that read on, and a writer's loop."""
+"""Checks on recurrent networks: memory step by step, rows that read on, and a writer's loop."""
 
 from __future__ import annotations
 

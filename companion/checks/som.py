@@ -1,4 +1,4 @@
-"""Checks of chapter 14: the nearest unit, its neighbours, two errors, two rules, a schedule."""
+"""Checks on maps: the nearest unit, its neighbours, two errors, two rules, a schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of chapter 09: seasons, windows, honest splits, a verdict, and many steps ahead."""
+"""Checks on time series: seasons, windows, honest splits, a verdict, and many steps ahead."""
 
 from __future__ import annotations
 

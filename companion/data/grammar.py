@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from importlib.resources import files
 from companion.data._automaton import Language
 from companion.data._notation import Grammar, Tree, Word
 from companion.data.oracle import Oracle
+from companion.runtime import shifted, whole
 
 __all__ = [
     "Document",
@@ -116,7 +116,7 @@ def reviews(
     (0, 'western')
     """
     language = _language("reviews", distance)
-    noise, coin = _noise(label_noise), random.Random(f"labels {_seed(seed)}")
+    noise, coin = _noise(label_noise), random.Random(f"labels {shifted(seed)}")
     texts = []
     for latent, sentences, text in _texts(language, n, seed):
         opinion, topic = divmod(latent, len(language.topics))
@@ -213,7 +213,7 @@ def _language(kind: str, distance: int | None) -> Language:
     """Compile a language once."""
     grammar = _grammar(*TEXTS[kind])
     if distance is not None:
-        if operator.index(distance) not in range(0, 41, ASIDE):
+        if whole("distance", distance, 0) not in range(0, 41, ASIDE):
             raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
         gap = Grammar.read("gap = ( )" + " {aside}" * (distance // ASIDE)).rules
         grammar = Grammar(grammar.settings, grammar.words, {**grammar.rules, **gap})
@@ -222,17 +222,8 @@ def _language(kind: str, distance: int | None) -> Language:
 
 def _texts(language: Language, n: int, seed: int) -> Iterator[tuple[int, list[list[str]], str]]:
     """Write texts: the number of their latents, their sentences, running text."""
-    if operator.index(n) < 0:
-        raise ValueError(f"n must be 0 or more, got {n}")
-    chance = random.Random(_seed(seed))
-    return (language.write(chance) for _ in range(n))
-
-
-def _seed(seed: int) -> int:
-    """Return a seed, or refuse it."""
-    if operator.index(seed) < 0:
-        raise ValueError(f"seed must be 0 or more, got {seed}")
-    return seed
+    chance = random.Random(shifted(seed))
+    return (language.write(chance) for _ in range(whole("n", n, 0)))
 
 
 def _noise(label_noise: float) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from companion.data._automaton import END, STOPS, Junction, Language, Slot, Vector
+from companion.runtime import whole
 
 __all__ = ["Estimate", "Oracle"]
 
@@ -147,9 +148,7 @@ class Oracle:
             Counted from 0.
         """
         words = _check("tokens", tokens)
-        if isinstance(position, bool) or not isinstance(position, int | np.integer):
-            raise TypeError(f"position must be a whole number, got {position!r}")
-        if not 0 <= position < len(words):
+        if whole("position", position, 0) >= len(words):
             raise ValueError(f"position must be from 0 to {len(words) - 1}, got {position}")
         before, _ = self._filter(self._start, words[:position])
         later = [*words[position + 1 :], END]

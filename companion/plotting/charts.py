@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from companion.plotting.paper import COLORS, DASHES, INK, STYLE, figure
+from companion.plotting.paper import INK, STYLE, figure, legend, look, plain, write
 from companion.runtime import as_array
 
 
@@ -59,16 +59,16 @@ def plot_curves(
             parts = curve if isinstance(curve, tuple) else (curve,)
             y = as_array(parts[-1])
             x = as_array(parts[0]) if len(parts) == 2 else np.arange(y.size)
-            label = _plain(name) if len(curves) > 1 else None
-            ax.plot(x, y, label=label, **_look(i))
+            label = plain(name) if len(curves) > 1 else None
+            ax.plot(x, y, label=label, **look(i))
             whole = whole and np.issubdtype(x.dtype, np.integer)
         _name_places(ax, marks or {}, levels or {})
-        ax.set(xlabel=_plain(xlabel), ylabel=_plain(ylabel), xscale=xscale, yscale=yscale)
+        ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), xscale=xscale, yscale=yscale)
         if whole and xscale == "linear":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set_title(_plain(title), pad=18 if marks else 6)
+        ax.set_title(plain(title), pad=18 if marks else 6)
         if len(curves) > 1:
-            _legend(ax, len(curves))
+            legend(ax, len(curves))
     return ax
 
 
@@ -119,15 +119,15 @@ def plot_landscape(
         _contours(ax, x, y, as_array(height), levels)
         for i, (name, path) in enumerate((paths or {}).items()):
             steps = as_array(path)
-            ax.plot(steps[:, 0], steps[:, 1], label=_plain(name), **_look(i))
-            ax.plot(*steps[0], "o", color=_look(i)["color"], markersize=6)
+            ax.plot(steps[:, 0], steps[:, 1], label=plain(name), **look(i))
+            ax.plot(*steps[0], "o", color=look(i)["color"], markersize=6)
         for name, (a, b) in (points or {}).items():
             ax.plot(a, b, "*", color=INK, markersize=11)
-            ax.annotate(_plain(name), (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
-        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
+            ax.annotate(plain(name), (a, b), xytext=(7, 5), textcoords="offset points", fontsize=9)
+        write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         ax.set(xlim=(np.min(x), np.max(x)), ylim=(np.min(y), np.max(y)))
         if paths:
-            _legend(ax, len(paths))
+            legend(ax, len(paths))
     return ax
 
 
@@ -141,39 +141,16 @@ def _contours(ax: Axes, x: ArrayLike, y: ArrayLike, z: np.ndarray, levels: int) 
     ax.contour(x, y, z, levels=lines, **look)
 
 
-def _look(i: int) -> dict[str, Any]:
-    """Give the i-th line its own colour and its own dash."""
-    return {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
-
-
 def _name_places(ax: Axes, marks: Mapping[str, float], levels: Mapping[str, float]) -> None:
     """Draw named lines upwards from places on the x axis, and across at heights of the y axis."""
     for name, place in marks.items():
         ax.axvline(place, color=INK, linewidth=1, linestyle=":")
         spot: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "center"}
-        ax.annotate(_plain(name), (place, 1.01), va="bottom", fontsize=9, **spot)
+        ax.annotate(plain(name), (place, 1.01), va="bottom", fontsize=9, **spot)
     for name, height in levels.items():
         ax.axhline(height, color=INK, linewidth=1, linestyle=":")
         spot = {"xycoords": ("axes fraction", "data"), "ha": "left"}
-        ax.annotate(_plain(name), (0.01, height), va="bottom", fontsize=9, **spot)
-
-
-def _plain(text: str) -> str:
-    """Keep a text from being read as a formula, or its curve from being left out."""
-    text = text.replace("$", r"\$")
-    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
-
-
-def _write(ax: Axes, **texts: str) -> None:
-    """Give axes their title and the names of what they measure."""
-    ax.set(**{place: _plain(text) for place, text in texts.items()})
-
-
-def _legend(ax: Axes, count: int) -> None:
-    """Put the legend below the axes, where it can hide nothing."""
-    below = -0.24 if ax.get_xlabel() else -0.12
-    columns = count if count <= 3 else 2
-    ax.legend(loc="upper left", bbox_to_anchor=(0, below), ncols=columns, borderaxespad=0)
+        ax.annotate(plain(name), (0.01, height), va="bottom", fontsize=9, **spot)
 
 
 def plot_images(
@@ -214,6 +191,6 @@ def plot_images(
             ax.set_axis_off()
         for ax, picture, caption in zip(axes, pictures, captions, strict=False):
             ax.imshow(picture, cmap="gray_r", interpolation="nearest")
-            ax.set_title(_plain(str(caption)), fontsize=9, loc="center")
+            ax.set_title(plain(str(caption)), fontsize=9, loc="center")
         axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return axes

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _plain, _write
-from companion.plotting.paper import STYLE, figure
+from companion.plotting.paper import STYLE, figure, plain, write
 from companion.runtime import as_array
 
 
@@ -69,8 +68,8 @@ def plot_heat(
         ends = 0.5, table.shape[1] + 0.5, len(rows) - 0.5, -0.5
         look: Any = {"cmap": "viridis", "norm": LogNorm(low, high), "interpolation": "none"}
         image = ax.imshow(np.clip(table, low, high), aspect="auto", extent=ends, **look)
-        ax.set_yticks(range(len(rows)), [_plain(name) for name in rows])
+        ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
         ax.grid(visible=False)
-        _write(ax, title=title, xlabel=xlabel)
-        ax.figure.colorbar(image, ax=ax, extend="both").set_label(_plain(scale))
+        write(ax, title=title, xlabel=xlabel)
+        ax.figure.colorbar(image, ax=ax, extend="both").set_label(plain(scale))
     return ax

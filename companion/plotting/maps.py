@@ -12,8 +12,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _plain, _write
-from companion.plotting.paper import COLORS, INK, STYLE, figure
+from companion.plotting.paper import COLORS, INK, STYLE, figure, plain, write
 from companion.runtime import as_array
 
 _TURNS = np.pi / 6 * np.arange(1, 12, 2)  # to the corners of a hexagon that stands on one
@@ -76,9 +75,9 @@ def plot_units(
     with mpl.rc_context(STYLE):
         shades = ScalarMappable(cmap="viridis")
         _draw_units(ax, _paint(cells, shades), OUTLINES[grid], words)
-        _write(ax, title=title)
+        write(ax, title=title)
         if scale and cells.ndim == 2:
-            ax.figure.colorbar(shades, ax=ax, shrink=0.8).set_label(_plain(scale))
+            ax.figure.colorbar(shades, ax=ax, shrink=0.8).set_label(plain(scale))
     return ax
 
 
@@ -108,7 +107,7 @@ def _draw_units(ax: Axes, colors: np.ndarray, outline: np.ndarray, words: np.nda
         if word:
             size = min(9.0, 0.6 * step, 1.5 * step / len(word))  # points
             look = {"color": _ink_on(color), "fontsize": size, "ha": "center", "va": "center"}
-            ax.text(x, y, _plain(word), **look)
+            ax.text(x, y, plain(word), **look)
 
 
 def _ink_on(color: np.ndarray) -> str:
@@ -155,7 +154,7 @@ def plot_mosaic(images: ArrayLike, *, ax: Axes | None = None, title: str = "") -
         whole = apart.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
         ax.imshow(whole, cmap="gray_r", interpolation="none")
         ax.set_axis_off()
-        _write(ax, title=title)
+        write(ax, title=title)
     return ax
 
 
@@ -163,7 +162,6 @@ def plot_lattice(
     weights: ArrayLike,
     *,
     points: ArrayLike | None = None,
-    toroidal: bool = False,
     ax: Axes | None = None,
     title: str = "",
     xlabel: str = "",
@@ -177,8 +175,6 @@ def plot_lattice(
         Where the units lie, shape (R, C, 2).
     points
         The data, shape (N, 2).
-    toroidal
-        Whether the last row is the first one's neighbour, and the last column the first one's.
     ax, title
         As in ``plot_curves``.
     xlabel, ylabel
@@ -203,14 +199,13 @@ def plot_lattice(
     if net.ndim != 3 or net.shape[2] != 2:
         raise ValueError(f"weights must have shape (R, C, 2), got {net.shape}")
     ax = figure(height=4.2) if ax is None else ax
-    closed = np.pad(net, [(0, int(toroidal))] * 2 + [(0, 0)], mode="wrap")
     with mpl.rc_context(STYLE):
         if points is not None:
             _draw_dots(ax, _pairs(points), INK, 0.3)
-        rows, columns = closed[: len(net)], closed[:, : net.shape[1]].swapaxes(0, 1)
-        ax.add_collection(LineCollection([*rows, *columns], colors=COLORS[1], linewidths=0.9))
+        lines = [*net, *net.swapaxes(0, 1)]
+        ax.add_collection(LineCollection(lines, colors=COLORS[1], linewidths=0.9))
         ax.plot(*net.reshape(-1, 2).T, "o", color=COLORS[1], markersize=2.8, mew=0)
-        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
+        write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         ax.set_aspect("equal", adjustable="datalim")
         ax.grid(visible=False)
         if not xlabel + ylabel:
@@ -266,8 +261,8 @@ def plot_points(
                 continue
             _draw_dots(ax, own, color, 0.6)
             x, y = np.median(own, axis=0)
-            ax.text(x, y, _plain(name), ha="center", va="center", weight="bold")
-        _write(ax, title=title)
+            ax.text(x, y, plain(name), ha="center", va="center", weight="bold")
+        write(ax, title=title)
         ax.set_axis_off()
     return ax
 

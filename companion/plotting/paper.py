@@ -124,3 +124,29 @@ def svg(drawn: Axes | Figure | np.ndarray, *, alt: str) -> str:
     text = text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
     head = f'<svg role="img" aria-label={quoteattr(alt)} '
     return head + text[5:].replace(">", f"><style>{PAPER}</style>", 1)
+
+
+# What the charts share.
+
+
+def look(i: int) -> dict[str, Any]:
+    """Give the i-th line its own colour and its own dash."""
+    return {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
+
+
+def plain(text: str) -> str:
+    """Keep a text from being read as a formula, or its curve from being left out."""
+    text = text.replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
+
+
+def write(ax: Axes, **texts: str) -> None:
+    """Give axes their title and the names of what they measure."""
+    ax.set(**{place: plain(text) for place, text in texts.items()})
+
+
+def legend(ax: Axes, count: int) -> None:
+    """Put the legend below the axes, where it can hide nothing."""
+    below = -0.24 if ax.get_xlabel() else -0.12
+    columns = count if count <= 3 else 2
+    ax.legend(loc="upper left", bbox_to_anchor=(0, below), ncols=columns, borderaxespad=0)

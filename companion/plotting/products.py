@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _plain, _write
-from companion.plotting.paper import COLORS, INK, STYLE, figure
+from companion.plotting.paper import COLORS, INK, STYLE, figure, plain, write
 from companion.runtime import as_array
 
 SIDES = (COLORS[0], COLORS[1])  # of a row and of a column; of no and of yes
@@ -82,7 +81,7 @@ def plot_product(
             ax.text((H - D) / 2, N + 0.5, terms, ha="center", va="center")
         ax.set(xlim=(-D - 1.6, H + 0.3), ylim=(N + 0.9, -D - 1.1), aspect="equal")
         ax.set_axis_off()
-        _write(ax, title=title)
+        write(ax, title=title)
     return ax
 
 
@@ -91,7 +90,7 @@ def _name_cells(ax: Axes, names: Sequence[str], at: tuple[float, float], *, down
     for i, name in enumerate(names):
         x, y = (at[0], at[1] + i) if down else (at[0] + i, at[1])
         side = "right" if down else "center"
-        ax.text(x, y, _plain(name), ha=side, va="center", fontsize=9)
+        ax.text(x, y, plain(name), ha=side, va="center", fontsize=9)
 
 
 def _draw_cells(
@@ -167,7 +166,7 @@ def plot_shapes(
             box = (x, -height / 2), width, height
             ax.add_patch(Rectangle(*box, facecolor=INK, alpha=0.06, linewidth=0))
             ax.add_patch(Rectangle(*box, facecolor="none", edgecolor=INK))
-            ax.text(x + width / 2, 0, _plain(name), ha="center", va="center", fontsize=12)
+            ax.text(x + width / 2, 0, plain(name), ha="center", va="center", fontsize=12)
             side: dict[str, Any] = {"weight": "bold", "va": "center"}
             ax.text(x - 0.12, 0, down, ha="right", color=color[down], **side)
             ax.text(
@@ -176,7 +175,7 @@ def plot_shapes(
             x += width + 0.6
         ax.set(xlim=(-0.6, x), ylim=(tall / 2 + 0.1, -tall / 2 - 0.5), aspect="equal")
         ax.set_axis_off()
-        _write(ax, title=title)
+        write(ax, title=title)
     return ax
 
 
@@ -242,7 +241,7 @@ def plot_regions(
             ax.plot(dots[:, 0], dots[:, 1], shape, **look)
         ax.set(xlim=(left, right), ylim=(low, high), aspect="equal")
         ax.grid(visible=False)
-        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
+        write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
     return ax
 
 
@@ -274,8 +273,8 @@ def plot_bars(
         colors = [SIDES[int(number > 0)] for number in numbers]
         ax.barh(range(len(values)), numbers, color=colors, alpha=0.7)
         ax.axvline(0, color=INK, linewidth=0.8)
-        ax.set_yticks(range(len(values)), [_plain(name) for name in values], fontsize=9)
+        ax.set_yticks(range(len(values)), [plain(name) for name in values], fontsize=9)
         ax.invert_yaxis()
         ax.grid(axis="y", visible=False)
-        _write(ax, title=title, xlabel=xlabel)
+        write(ax, title=title, xlabel=xlabel)
     return ax

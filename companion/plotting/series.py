@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _legend, _look, _plain, _write
-from companion.plotting.paper import INK, STYLE, figure
+from companion.plotting.paper import INK, STYLE, figure, legend, look, plain, write
 from companion.runtime import as_array
 
 
@@ -63,10 +62,10 @@ def plot_forecast(
                     f"got {middle.shape}, {low.shape} and {high.shape}"
                 )
             steps = np.arange(start, start + len(middle))
-            look = _look(i)
-            ax.fill_between(steps, low, high, color=look["color"], alpha=0.18, linewidth=0)
-            ax.plot(steps, middle, label=_plain(name), **look)
-        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
+            style = look(i)
+            ax.fill_between(steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
+            ax.plot(steps, middle, label=plain(name), **style)
+        write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         if len(forecasts) > 1:
-            _legend(ax, 1 + len(forecasts))
+            legend(ax, 1 + len(forecasts))
     return ax

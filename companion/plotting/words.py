@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from companion.plotting.charts import _legend, _look, _plain, _write
-from companion.plotting.paper import COLORS, INK, STYLE, figure
+from companion.plotting.paper import COLORS, INK, STYLE, figure, legend, look, plain, write
 from companion.runtime import as_array
 
 
@@ -57,11 +56,11 @@ def plot_reading(
             p = as_array(values)
             if p.shape != (len(words),):
                 raise ValueError(f"{name} must have shape ({len(words)},), got {p.shape}")
-            ax.plot(p, drawstyle="steps-mid", label=_plain(name), **_look(i))
+            ax.plot(p, drawstyle="steps-mid", label=plain(name), **look(i))
         ax.axhline(0.5, color=INK, linewidth=0.8, linestyle=":")
         ax.set_ylim(-0.03, 1.03)
-        _write(ax, title=title, ylabel=ylabel)
-        ax.set_xticks(range(len(words)), [_plain(word) for word in words], rotation=90, fontsize=8)
+        write(ax, title=title, ylabel=ylabel)
+        ax.set_xticks(range(len(words)), [plain(word) for word in words], rotation=90, fontsize=8)
         ax.grid(axis="x", visible=False)
         if len(readers) > 1:
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1.14), ncols=3, borderaxespad=0)
@@ -96,13 +95,13 @@ def plot_timeline(events: Mapping[str, tuple[int, str]], *, title: str = "") -> 
             color = COLORS[groups.index(group)]
             ax.text(-0.3, -row, str(year), ha="right", va="center", fontsize=9)
             ax.plot(0, -row, "o", color=color, markersize=7)
-            ax.text(0.3, -row, _plain(what), va="center", fontsize=9)
+            ax.text(0.3, -row, plain(what), va="center", fontsize=9)
         ax.plot([0, 0], [0.5, 0.5 - len(ordered)], color=INK, linewidth=0.8, zorder=0)
         for group in groups:
-            ax.plot([], [], "o", color=COLORS[groups.index(group)], label=_plain(group))
-        ax.set(xlim=(-2, 10), ylim=(0.5 - len(ordered), 0.7), title=_plain(title))
+            ax.plot([], [], "o", color=COLORS[groups.index(group)], label=plain(group))
+        ax.set(xlim=(-2, 10), ylim=(0.5 - len(ordered), 0.7), title=plain(title))
         ax.set_axis_off()
-        _legend(ax, len(groups))
+        legend(ax, len(groups))
     return ax
 
 
@@ -151,9 +150,9 @@ def plot_matrix(
             share = float(value) / max(float(table.max()), 1e-300)
             ax.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, color=COLORS[0], alpha=0.5 * share))
             ax.text(c, r, f"{value:g}", ha="center", va="center")
-        ax.set_xticks(range(len(columns)), [_plain(name) for name in columns])
-        ax.set_yticks(range(len(rows)), [_plain(name) for name in rows])
+        ax.set_xticks(range(len(columns)), [plain(name) for name in columns])
+        ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
         ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
-        _write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
+        write(ax, title=title, xlabel=xlabel, ylabel=ylabel)
         ax.grid(visible=False)
     return ax

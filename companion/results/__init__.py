@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -16,9 +17,9 @@ import numpy as np
 
 from companion.runtime import write_whole
 
-__all__ = ["record", "recorded"]
+__all__ = ["FOLDER", "record", "recorded"]
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def recorded(name: str) -> dict[str, Any]:
@@ -42,18 +43,18 @@ def recorded(name: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> sorted(recorded("backprop_seeds"))
-    ['command', 'commit', 'date', 'machine', 'spread', 'values', 'versions']
+    >>> recorded("backprop_full")["command"]
+    'python -m runs full backprop'
     """
-    path = HERE / f"{name}.json"
+    path = FOLDER / f"{name}.json"
     if not path.exists():
-        there = ", ".join(sorted(file.stem for file in HERE.glob("*.json"))) or "none so far"
+        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none so far"
         raise ValueError(f"no run is recorded under {name!r}; there are: {there}")
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result
 
 
-def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) -> Path:
+def record(name: str, values: Mapping[str, Sequence[float]], *, command: str, **more: Any) -> Path:
     """Write a run's numbers to its file, whole or not at all.
 
     Parameters
@@ -64,6 +65,8 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
         Name to the numbers of its repetitions, finite.
     command
         What to type to run it again.
+    **more
+        What else to keep beside the values.
 
     Raises
     ------
@@ -82,6 +85,7 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
             }
             for key, x in values.items()
         },
+        **more,
         "command": command,
         "commit": _commit(),
         "versions": {
@@ -91,11 +95,23 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str) ->
             },
         },
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "processor": _processor(),
         "date": date.today().isoformat(),
     }
-    path = HERE / f"{name}.json"
+    path = FOLDER / f"{name}.json"
     write_whole(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return path
+
+
+def _processor() -> str:
+    """Return the processor's name, and the instructions that torch uses of it."""
+    import torch
+
+    name = platform.processor()
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _commit() -> str:
@@ -103,7 +119,8 @@ def _commit() -> str:
 
     def git(*words: str) -> str:
         command = ["git", *words]
-        return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=True)
+        return done.stdout
 
     try:
         changed = git("status", "--porcelain", "--", ":/", ":(top,exclude)companion/results/*.json")

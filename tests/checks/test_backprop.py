@@ -1,4 +1,4 @@
-"""Answers to the exercises of chapter 02: right ones, and some one small slip away."""
+"""Answers to the exercises on backpropagation: right ones, and some one small slip away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of chapter 04: right ones, and some one small slip away."""
+"""Answers to the exercises on Keras: right ones, and some one small slip away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of chapter 08: right ones, and some one small slip away."""
+"""Answers to the exercises on recurrent networks: right ones, and some one small slip away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of chapter 14: right ones, and some one small slip away."""
+"""Answers to the exercises on maps: right ones, and some one small slip away."""
 
 from __future__ import annotations
 

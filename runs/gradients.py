@@ -12,8 +12,6 @@ from companion.gradients import Reader, open_forget_gate, recall
 from companion.runtime import device, seeded
 from companion.training import fit
 
-__all__ = ["distances"]
-
 CELLS = "RNN", "GRU", "LSTM", "LSTM, bias 1", "LSTM, bias 3", "LSTM, bias 5"
 
 
@@ -74,3 +72,6 @@ def _reader(cell: str) -> Reader:
     if bias:
         open_forget_gate(layer, float(bias))
     return Reader(layer, 4)
+
+
+CLAIMS = {"distances": distances}

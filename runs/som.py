@@ -12,10 +12,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import normalize
 
-from companion.data import real
+from companion.runtime import seeded
 from companion.som import SelfOrganizingMap, quantization_error, topographic_error
-
-__all__ = ["reviews"]
+from runs import imdb
 
 
 def reviews(
@@ -49,10 +48,7 @@ def reviews(
         If the reviews are not there.
     """
     start = time.process_time()
-    parts = [real.load("stanfordnlp/imdb", part).shuffle(seed=0) for part in ("train", "test")]
-    train, test = (part.select(range(min(size, len(part)))) for part in parts)
-    y, y_test = np.array(train["label"]), np.array(test["label"])
-    texts, texts_test = ([t.replace("<br />", " ") for t in part["text"]] for part in (train, test))
+    (texts, y), (texts_test, y_test) = (_some(part, size) for part in ("train", "test"))
     counts = TfidfVectorizer(
         min_df=50, max_df=0.2, sublinear_tf=True, token_pattern=r"[a-z]{3,}"
     ).fit(texts)
@@ -86,6 +82,14 @@ def reviews(
     return {**found, **labels}
 
 
+def _some(part: str, size: int) -> tuple[list[str], np.ndarray]:
+    """Return so many reviews of a part, drawn by chance, and their labels."""
+    texts, labels = imdb.reviews(part)
+    with seeded(0) as rng:
+        chosen = rng.permutation(len(texts))[:size]
+    return [texts[i] for i in chosen], labels[chosen]
+
+
 def _accuracy(units: np.ndarray, units_test: np.ndarray, y: np.ndarray, truth: np.ndarray) -> float:
     """Return how often the majority of a unit's reviews says what a test review is."""
     size = max(units.max(), units_test.max()) + 1
@@ -109,3 +113,6 @@ def _labels(
         label = f"{row},{column} " + " ".join(words[np.argsort(-excess)[:3]])
         found[label] = [float(here.sum()), float(y[here].mean())]
     return found
+
+
+REAL = {"reviews": reviews}

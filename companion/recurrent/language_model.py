@@ -15,10 +15,10 @@ from torch.nn.functional import cross_entropy, linear
 
 from companion.data.grammar import groups
 from companion.data.oracle import Oracle
-from companion.recurrent import GRU, LSTM, RNN
+from companion.recurrent.layers import GRU, LSTM, RNN
 from companion.runtime import as_array
 from companion.text import Vocabulary
-from companion.training import Diverged, History
+from companion.training import fit
 
 __all__ = [
     "KneserNey",
@@ -26,7 +26,6 @@ __all__ = [
     "Place",
     "agreements",
     "batches",
-    "detached",
     "gates",
     "judge",
     "one_row",
@@ -160,7 +159,7 @@ class LanguageModel(nn.Module):
 
     References
     ----------
-    Mikolov et al. (2010); tied vectors: Press and Wolf (2017). Chapter 08.
+    Mikolov et al. (2010); tied vectors: Press and Wolf (2017). The chapter on recurrent networks.
 
     Examples
     --------
@@ -199,14 +198,6 @@ class LanguageModel(nn.Module):
         return torch.cat(found)
 
 
-def detached(state: State) -> State:
-    """Return a state of the same value that gradients do not pass."""
-    if isinstance(state, tuple):
-        h, c = state
-        return h.detach(), c.detach()
-    return state.detach()
-
-
 def read_on(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
@@ -240,20 +231,30 @@ def read_on(
     Diverged
         If the loss is infinite or NaN. No step is taken on it.
     """
-    losses, state = [], None
-    for x, y in batches:
-        logits, state = model(x, state)  # (B, L, V)
-        state = detached(state)
-        loss = cross_entropy(logits.flatten(0, 1), y.flatten())
-        losses.append(loss.item())
-        if not loss.isfinite():
-            raise Diverged(History(losses), loss.item())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-        optimizer.step()
-        scheduler.step()
-    return losses
+    carrying = _Carrying(model)
+    history = fit(carrying, batches, _loss, optimizer, max_norm=max_norm, scheduler=scheduler)
+    return history.steps
+
+
+class _Carrying(nn.Module):
+    """A language model that begins each batch in the state in which the last one ended."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.state: State | None = None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        logits: Tensor
+        logits, state = self.model(ids, self.state)  # (B, L, V)
+        both = isinstance(state, tuple)  # h and c
+        self.state = tuple(part.detach() for part in state) if both else state.detach()
+        return logits
+
+
+def _loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean cross-entropy of a batch, in nats per token."""
+    return cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
 def gates(model: LanguageModel, ids: Tensor) -> dict[str, Tensor]:
@@ -331,7 +332,7 @@ class KneserNey:
 
     References
     ----------
-    Kneser and Ney (1995); Chen and Goodman (1999). Chapter 08.
+    Kneser and Ney (1995); Chen and Goodman (1999). The chapter on recurrent networks.
 
     Examples
     --------

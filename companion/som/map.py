@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -15,8 +14,8 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from companion._grid import Grid
-from companion.runtime import as_array, progress, seeded
+from companion.runtime import as_array, progress, seeded, whole
+from companion.som._grid import Grid
 
 __all__ = ["SelfOrganizingMap", "quantization_error", "topographic_error"]
 
@@ -87,7 +86,8 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
 
     References
     ----------
-    Kohonen (1982), Biological Cybernetics 43; Kohonen (2013), Neural Networks 37. Chapter 14.
+    Kohonen (1982), Biological Cybernetics 43; Kohonen (2013), Neural Networks 37. The chapter on
+    maps.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
             As ``fit``.
         """
         if epoch is not None:
-            epoch = _whole("epoch", epoch, 0)
+            epoch = whole("epoch", epoch, 0)
         self._check()
         x = self._look(X)[0] if hasattr(self, "weights_") else self._begin(X)
         self._learn(x, self._epoch + 1 if epoch is None else epoch)
@@ -229,7 +229,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
     def _check(self) -> None:
         """Refuse settings out of their range."""
         for name, least in {"rows": 1, "columns": 1, "epochs": 0, "seed": 0}.items():
-            _whole(name, getattr(self, name), least)
+            whole(name, getattr(self, name), least)
         for name in ("toroidal", "shuffle"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
@@ -357,7 +357,7 @@ def topographic_error(som: SelfOrganizingMap, X: Samples) -> float:
 
     References
     ----------
-    Kiviluoto (1996), Topology preservation in self-organizing maps. Chapter 14.
+    Kiviluoto (1996), Topology preservation in self-organizing maps. The chapter on maps.
 
     Examples
     --------
@@ -394,13 +394,6 @@ def _read(X: Samples) -> tuple[Tensor, bool]:
     x = X.detach() if X.dtype == torch.float64 else X.detach().float()
     check_array(torch.atleast_1d(x)[:1].cpu().numpy())
     return x, True
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    """Return a whole number that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
-    return int(value)
 
 
 def _check_pair(name: str, pair: object, most: float) -> None:

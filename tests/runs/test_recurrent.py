@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from companion.data import real
-from companion.results import reading
 from companion.runtime import seeded
+from runs import recurrent as reading
 from tests._reviews import small_imdb
 
 POOLINGS = list(reading.POOLINGS)

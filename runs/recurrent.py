@@ -1,4 +1,4 @@
-"""Long runs on real text: film reviews read both ways, Shakespeare by letters and by words."""
+"""Language models on generated text and on plays, film reviews read both ways: the long runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -16,14 +17,140 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from companion.data import real
-from companion.language_model import KneserNey, LanguageModel, batches, one_row, read_on
+from companion.data import grammar, real
 from companion.recurrent import LSTM, generate
+from companion.recurrent.language_model import (
+    KneserNey,
+    LanguageModel,
+    agreements,
+    batches,
+    one_row,
+    prefers,
+    pronouns,
+    read_on,
+    with_and_without,
+)
 from companion.runtime import device, seeded
 from companion.text import Tokenizer, Vocabulary, pad_sequences
 from companion.training import fit
+from runs import imdb
 
-__all__ = ["imdb_bilstm", "shakespeare", "wikitext_rows"]
+# What more text brings, and what each cell remembers.
+
+DISTANCES = 0, 4, 8, 12, 16, 24
+
+
+def gaps(
+    *,
+    tokens: Sequence[int] = (1_000_000, 3_000_000, 10_000_000),
+    width: int = 256,
+    test: int = 500,
+) -> dict[str, list[float]]:
+    """Train language models on more and more fresh text, each in one pass.
+
+    Parameters
+    ----------
+    tokens
+        The amounts of text.
+    width
+        H of the LSTM. A word's vector has a quarter of that.
+    test
+        How many reviews to test on.
+
+    Returns
+    -------
+    dict
+        For the LSTM, and for n-grams of five words, the gap between its cross-entropy and that of
+        the oracle on the same test text, in nats per token; how often the LSTM takes *he* for
+        *she* or the other way round where a person comes back; how many nats per token the earlier
+        sentences of a text are worth to it; the amounts of text, and the seconds that each
+        training took. One number for each amount.
+    """
+    oracle, vocabulary = grammar.oracle(), _vocabulary()
+    held = [review.tokens for review in grammar.reviews(test, seed=2)]
+    ids = one_row(held, vocabulary)
+    best = -sum(map(oracle.log_prob, held)) / (len(ids) - 1)
+    text = _text(max(tokens))
+    persons = pronouns(review.tokens for review in grammar.reviews(4 * test, seed=2))
+    found: dict[str, list[float]] = {"tokens": [float(n) for n in tokens]}
+    for n in tokens:
+        counted = KneserNey(5, vocabulary_size=len(vocabulary)).fit(text[:n])
+        found.setdefault("n-grams", []).append(float(-counted.log_prob(ids).mean()) - best)
+        start = time.process_time()
+        model = _trained(text[:n], width=width, cell="LSTM", seed=0)
+        found.setdefault("seconds", []).append(time.process_time() - start)
+        loss = -model.log_prob(ids.to(device())).mean()
+        found.setdefault("LSTM", []).append(float(loss) - best)
+        mistaken = prefers(model, vocabulary, persons) < 0.5
+        found.setdefault("he for she", []).append(float(mistaken.mean()))
+        worth = [past - none for _, past, none in with_and_without(model, vocabulary, held)]
+        found.setdefault("worth of the past", []).append(sum(worth) / len(worth))
+    return found
+
+
+def cells(
+    *, seeds: Sequence[int] = range(5), tokens: int = 600_000, places: int = 150
+) -> dict[str, list[float]]:
+    """Train the same language model with each kind of cell, and see what it remembers.
+
+    Parameters
+    ----------
+    seeds
+        One training of each cell for each of them.
+    tokens
+        How much text each reads.
+    places
+        At how many verbs agreement is tested, for each distance.
+
+    Returns
+    -------
+    dict
+        For each cell its cross-entropy on test text, and for each distance between subject and
+        verb the share of verbs at which the right form is likelier; one number for each seed.
+    """
+    vocabulary, text = _vocabulary(), _text(tokens)
+    ids = one_row((review.tokens for review in grammar.reviews(500, seed=2)), vocabulary)
+    tests = {
+        d: agreements((r.tokens for r in grammar.reviews(1000, seed=3, distance=d)), distance=d)
+        for d in DISTANCES
+    }
+    found: dict[str, list[float]] = {}
+    for cell in ("RNN", "GRU", "LSTM"):
+        for seed in seeds:
+            model = _trained(text, width=128, cell=cell, seed=seed)
+            loss = -model.log_prob(ids.to(device())).mean()
+            found.setdefault(f"{cell}, loss", []).append(float(loss))
+            for d, verbs in tests.items():
+                right = prefers(model, vocabulary, verbs[:places]) > 0.5
+                found.setdefault(f"{cell}, {d} words", []).append(float(right.mean()))
+    return found
+
+
+@cache
+def _vocabulary() -> Vocabulary:
+    """Return all tokens of the language."""
+    return Vocabulary(grammar.oracle().vocabulary, specials=())
+
+
+def _text(tokens: int) -> Tensor:
+    """Return so many tokens of reviews in one row."""
+    reviews = grammar.reviews(tokens // 50, seed=1)
+    return one_row((review.tokens for review in reviews), _vocabulary())[:tokens]
+
+
+def _trained(text: Tensor, *, width: int, cell: str, seed: int) -> LanguageModel:
+    """Return a language model after one pass over a text, trained as in the chapter."""
+    rows = batches(text.to(device()), batch_size=16, length=32)
+    counts = torch.bincount(text, minlength=len(_vocabulary()))
+    with seeded(seed):
+        model = LanguageModel(counts, width // 4, width, cell=cell)
+    model.to(device())
+    rate = 2 / width  # wide layers want small steps
+    optimizer = torch.optim.AdamW(model.parameters(), rate)
+    cycle = OneCycleLR(optimizer, rate, len(rows), pct_start=0.1)
+    read_on(model, rows, optimizer, cycle)
+    return model
+
 
 # Film reviews, read both ways.
 
@@ -97,12 +224,12 @@ def imdb_bilstm(
     NotThere
         If the reviews are not there.
     """
-    texts, labels = _reviews("train")
+    texts, labels = imdb.reviews("train")
     with seeded(0) as rng:
         order = rng.permutation(len(texts))  # they come sorted by label
     rows = {"train": order[held_back:], "held back": order[:held_back]}
     given = {name: ([texts[i] for i in part], labels[part]) for name, part in rows.items()}
-    given["test"] = _reviews("test")
+    given["test"] = imdb.reviews("test")
     tokenizer = Tokenizer(vocabulary_size, oov_token="<unk>")
     tokenizer.fit_on_texts(given["train"][0])
     parts = {
@@ -123,12 +250,6 @@ def imdb_bilstm(
     return found
 
 
-def _reviews(part: str) -> tuple[list[str], np.ndarray]:
-    """Return the texts, without the line breaks of the web page, and the labels."""
-    reviews = real.load("stanfordnlp/imdb", part)
-    return [text.replace("<br />", " ") for text in reviews["text"]], np.array(reviews["label"])
-
-
 def _padded(rows: list[list[int]], labels: np.ndarray, length: int) -> TensorDataset:
     """Return the last words of each review (N, T), padded behind, their number, and the label."""
     ids = torch.from_numpy(pad_sequences(rows, length, padding="post")).long()
@@ -142,9 +263,8 @@ def _learn(model: nn.Module, reviews: TensorDataset, epochs: int) -> float:
     loader = DataLoader(reviews, 128, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters())
     cycle = OneCycleLR(optimizer, 2e-2, epochs * len(loader))
-    optimizer.register_step_post_hook(lambda *_: cycle.step())
-    start = time.process_time()
-    fit(model, loader, binary_cross_entropy_with_logits, optimizer, epochs=epochs, max_norm=1.0)
+    loss, start = binary_cross_entropy_with_logits, time.process_time()
+    fit(model, loader, loss, optimizer, epochs=epochs, max_norm=1.0, scheduler=cycle)
     return time.process_time() - start
 
 
@@ -281,3 +401,8 @@ def wikitext_rows() -> dict[str, list[float]]:
         }
         found |= {f"{part}, {name}": [float(count)] for name, count in counts.items()}
     return found
+
+
+REAL = {"imdb": imdb_bilstm, "shakespeare": shakespeare, "wikitext": wikitext_rows}
+FULL = {"full": gaps}
+CLAIMS = {"cells": cells}

@@ -1,4 +1,4 @@
-"""Long runs on time series: how deep, on how much data, and against whom on real series."""
+"""Long runs on time series: how deep a network, and against whom on real series."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from companion.time_series import (
     seasonal_naive,
     windows,
 )
-
-__all__ = ["airline", "data", "depth", "scaling", "sunspots"]
 
 Array = NDArray[np.float64]
 Given = tuple[Array, Array | None, Array | None]  # forecast, lower and upper end of 90 %
@@ -66,41 +64,6 @@ def depth(
     }
 
 
-def data(
-    *,
-    shapes: Sequence[tuple[int, int]] = ((1, 8), (2, 64)),
-    days: Sequence[int] = (250, 1000, 4000),
-    steps: int = 600,
-    seeds: Sequence[int] = range(5),
-) -> dict[str, list[float]]:
-    """Train a small and a large forecaster on more and more days, with as many steps each time.
-
-    Parameters
-    ----------
-    shapes
-        Layers and width.
-    days
-        How many to learn from.
-    steps
-        About how often the weights are moved, whatever the number of days.
-    seeds
-        One series and one training for each.
-
-    Returns
-    -------
-    dict
-        ``"SERIES, 1 x 8, 250 days"`` and so on: the error on new days, over the best possible.
-    """
-    return {
-        f"{name}, {high} x {wide}, {n} days": [
-            _error(name, high, wide, n, max(2, round(64 * steps / n)), s) for s in seeds
-        ]
-        for name in ("kiosk", "folded")
-        for high, wide in shapes
-        for n in days
-    }
-
-
 def _made(name: str, days: int, generator: np.random.Generator) -> tuple[Array, float, int]:
     """Return a series, the error of the best possible forecast, and the length of a window."""
     if name == "folded":
@@ -116,44 +79,14 @@ def _error(name: str, layers: int, width: int, days: int, epochs: int, seed: int
         series, floor, length = _made(name, days + 3_000, generator)
         model = Forecaster(width, num_layers=layers)
         learn(model, *windows(series[:days], length=length), epochs=epochs)
-    return _rmse(model, *windows(series[days:], length=length)) / floor
-
-
-def _rmse(model: Forecaster, inputs: Array, targets: Array) -> float:
-    """Return the root mean squared error of a forecaster."""
+    inputs, targets = windows(series[days:], length=length)
     with torch.no_grad():
         mean, _ = model(torch.as_tensor(inputs, dtype=torch.float32))
-    return float(np.sqrt(np.mean((mean.numpy() - targets) ** 2)))
+    return float(np.sqrt(np.mean((mean.numpy() - targets) ** 2))) / floor
 
 
 # Real series: at each origin every method learns from the past and forecasts what follows. The
 # sizes of the networks, and how long they learn, were chosen on forecasts from earlier origins.
-
-
-def scaling(*, seeds: Sequence[int] = range(5)) -> dict[str, list[float]]:
-    """Forecast passengers a month ahead, scaled by the months learned from, or by all of them.
-
-    Parameters
-    ----------
-    seeds
-        Two trainings for each, on the first 96 months.
-
-    Returns
-    -------
-    dict
-        For both ways: the root mean squared error on the last 48 months, in thousand passengers.
-    """
-    found: dict[str, list[float]] = {}
-    for name, known in (("scaled by the past", 96), ("scaled by all", 144)):
-        for seed in seeds:
-            mean, spread = AIRLINE[:known].mean(), AIRLINE[:known].std()
-            series = (AIRLINE - mean) / spread
-            with seeded(seed):
-                model = Forecaster(16)
-                learn(model, *windows(series[:96], length=24), epochs=150)
-            error = spread * _rmse(model, *windows(series[96 - 24 :], length=24))
-            found.setdefault(name, []).append(float(error))
-    return found
 
 
 def airline(
@@ -313,3 +246,7 @@ def _quietly(fit: Callable[[], Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return fit()
+
+
+REAL = {"airline": airline, "sunspots": sunspots}
+CLAIMS = {"depth": depth}
