@@ -243,9 +243,8 @@ def test_the_chapter_writes_the_layer_of_the_package(masked, typed):
 
 def test_the_chapter_writes_the_loss_of_the_package(typed):
     y, p = np.array([1, 0, 1, 0]), np.array([[0.9], [0.6], [0.0], [0.0]])
-    ours, theirs = (
-        kind(0.2, reduction=None) for kind in (typed["NoisyCrossentropy"], NoisyCrossentropy)
-    )
+    given = {"rate": 0.2, "reduction": None, "name": "noisy"}
+    ours, theirs = typed["NoisyCrossentropy"](**given), NoisyCrossentropy(**given)
     assert_close(ours(y, p), theirs(y, p))
     assert ours.get_config() == theirs.get_config()
 

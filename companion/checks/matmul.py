@@ -47,12 +47,8 @@ def three_loops(answer: Answer) -> None:
                 np.outer(X[:, -1], W[-1]) + b
             ),
             "You have the first term of each sum only.": np.outer(X[:, 0], W[0]) + b,
-            "Your sum runs on from place to place. It begins anew at each.": (
-                np.cumsum(Z + b, axis=1)
-            ),
-            "All your rows are the same list: `[[0] * H] * N` makes one row and N names for it.": (
-                np.tile(Z[-1] + b, (N, 1))
-            ),
+            "Your sum runs on from place to place. Begin anew at each.": np.cumsum(Z + b, axis=1),
+            "All your rows are the same list: [[0] * H] * N is one.": np.tile(Z[-1] + b, (N, 1)),
             "All your rows are one list, to which every row adds: `[[0] * H] * N` makes one row "
             "and N names for it.": np.tile(Z.sum(axis=0) + N * b, (N, 1)),
         }

@@ -35,7 +35,6 @@ __all__ = [
     "with_and_without",
 ]
 
-State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c)
 PLURAL = {"is": "are", "was": "were", "seems": "seem", "remains": "remain", "feels": "feel"}
 PLURAL |= {"has": "have", "lacks": "lack"}
 SINGULAR = {plural: singular for singular, plural in PLURAL.items()}
@@ -242,13 +241,16 @@ class _Carrying(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.state: State | None = None
+        self.state: Any = None
 
     def forward(self, ids: Tensor) -> Tensor:
         logits: Tensor
         logits, state = self.model(ids, self.state)  # (B, L, V)
-        both = isinstance(state, tuple)  # h and c
-        self.state = tuple(part.detach() for part in state) if both else state.detach()
+        self.state = (
+            tuple(part.detach() for part in state)  # (h, c)
+            if isinstance(state, tuple)
+            else state.detach()
+        )
         return logits
 
 
