@@ -49,8 +49,10 @@ def classifier(name: str, *, vocabulary_size: int, width: int = 32) -> Any:
 
     Raises
     ------
+    TypeError
+        If a size is no whole number.
     ValueError
-        If the name is none of these, or a size is not a whole number above 0.
+        If the name is none of these, or a size is below 1.
 
     Examples
     --------
