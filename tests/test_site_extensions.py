@@ -11,11 +11,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import weave
 from bs4 import BeautifulSoup
 from docutils import nodes
 from fontTools.ttLib import TTFont
 
+from book import weave
 from tests import _pages
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
@@ -455,7 +455,6 @@ MODULES = [
     for path in (ROOT / folder).rglob("*.py")
     if path != Path(__file__)
 ]
-CONVERTED: list[str] = []  # manuscripts, such as "14_som"
 
 
 def numbered(text: str, *patterns: re.Pattern[str]) -> list[str]:
@@ -469,7 +468,7 @@ def test_no_page_calls_a_chapter_by_its_number(path: Path) -> None:
     assert not numbered(path.read_text(encoding="utf-8"), NUMBER, FILE)
 
 
-@pytest.mark.parametrize("stem", CONVERTED)
+@pytest.mark.parametrize("stem", weave.chapters())
 def test_no_manuscript_calls_a_chapter_by_its_number(stem: str) -> None:
     text = (ROOT / "book" / "chapters" / f"{stem}.md").read_text(encoding="utf-8")
     assert not numbered(text, NUMBER, FILE)
