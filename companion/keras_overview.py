@@ -56,6 +56,7 @@ def classifier(name: str, *, vocabulary_size: int, width: int = 32) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> model = classifier("GRU", vocabulary_size=2000)
     >>> model(np.array([[0, 0, 4, 7], [5, 1, 3, 9]])).shape  # (B, T) -> (B, 1)
     torch.Size([2, 1])
@@ -85,6 +86,7 @@ class WeightedMean(layers.Layer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> mean = WeightedMean()
     >>> mean(np.array([[[1.0], [3.0], [9.0]]]), mask=np.array([[True, True, False]]))  # (B, D)
     tensor([[2.]], grad_fn=<DivBackward0>)
