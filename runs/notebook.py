@@ -103,6 +103,7 @@ def execute(
     client = NotebookClient(
         book,
         timeout=900,
+        startup_timeout=300,  # a busy machine begins slowly
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
