@@ -70,7 +70,7 @@ def expect(name: str, value: float) -> None:
     _names.add(name)
 
 
-def claim(sentence: str, smaller: float, larger: float) -> bool:
+def claim(sentence: str, smaller: float, larger: float) -> None:
     """Print whether a finding shows in this run, and record both of its sides.
 
     A chapter's tests demand it where the recorded runs show it clearly. For a reader who changed
@@ -83,11 +83,6 @@ def claim(sentence: str, smaller: float, larger: float) -> bool:
     smaller, larger
         What should be the smaller, and what the larger. They may be equal in no run.
 
-    Returns
-    -------
-    bool
-        Whether ``smaller < larger``.
-
     Raises
     ------
     ValueError
@@ -95,17 +90,16 @@ def claim(sentence: str, smaller: float, larger: float) -> bool:
 
     Examples
     --------
-    >>> _ = claim("a square has more corners than a triangle", 3, 4)
+    >>> claim("a square has more corners than a triangle", 3, 4)
     holds: a square has more corners than a triangle
-    >>> _ = claim("a line has more corners than a triangle", 3, 0)
+    >>> claim("a line has more corners than a triangle", 3, 0)
     does not hold in this run: a line has more corners than a triangle
     """
     if set(sentence) & set(":`\n"):
         raise ValueError(f"a claim that prose can quote has no colon or backtick, got {sentence!r}")
-    holds = float(smaller) < float(larger)
-    print("holds:" if holds else "does not hold in this run:", sentence)
+    print("holds:" if float(smaller) < float(larger) else "does not hold in this run:", sentence)
     _record(CLAIM, sentence, f"{float(smaller)!r} {float(larger)!r}")
-    return holds
+    _names.add(sentence)
 
 
 def probe(expressions: Sequence[str]) -> None:
@@ -114,8 +108,8 @@ def probe(expressions: Sequence[str]) -> None:
     Parameters
     ----------
     expressions
-        Python expressions, evaluated among the notebook's names. Those that ``expect`` has
-        recorded as names are left alone; of one that fails the fault is recorded.
+        Python expressions, evaluated among the notebook's names. What ``expect`` or ``claim``
+        has recorded by that name is left alone; of one that fails the fault is recorded.
     """
     shell = get_ipython()
     for expression in expressions:
@@ -129,7 +123,7 @@ def probe(expressions: Sequence[str]) -> None:
     _record(RECORD, "processor time", repr(time.process_time()))
 
 
-_names: set[str] = set()  # what expect has recorded in this kernel
+_names: set[str] = set()  # what expect and claim have recorded in this kernel
 
 
 def _record(kind: str, name: str, text: str) -> None:

@@ -59,16 +59,10 @@ def on_imdb(
     NotThere
         If the reviews are not there.
     """
-    texts, labels = imdb.reviews("train")
-    with seeded(0) as rng:
-        order = rng.permutation(len(texts))  # they come sorted by label
-    rows = order[held_back:], order[:held_back]
-    parts = [*(([texts[i] for i in part], labels[part]) for part in rows), imdb.reviews("test")]
-    tokenizer = Tokenizer(vocabulary_size, oov_token="<unk>")
-    tokenizer.fit_on_texts(parts[0][0])
+    given, tokenizer = imdb.parts(held_back, vocabulary_size)
     training, validation, test = (
         (pad_sequences(tokenizer.texts_to_sequences(texts), length), labels)
-        for texts, labels in parts
+        for texts, labels in given.values()
     )
     found: dict[str, list[float]] = {}
     for name in READERS:
@@ -80,7 +74,7 @@ def on_imdb(
             accuracy = model.evaluate(*test, batch_size=512, verbose=0)[1]
             found.setdefault(f"{name} accuracy", []).append(accuracy)
         found[f"{name} parameters"] = [model.count_params()]
-    found |= _linear(parts[0], parts[2])
+    found |= _linear(given["train"], given["test"])
     times = {key: found[key] for key in found if key.endswith("time")}
     shortest = min(map(min, times.values()))
     return found | {key: [t / shortest for t in times[key]] for key in times}

@@ -184,7 +184,7 @@ def written(text: str, runs: Runs, fresh: Records | None = None) -> tuple[str, s
             if stable != (role == "num"):
                 kind, other = ("stable", "num") if stable else ("chaotic", "runs")
                 raise ValueError(f"{name!r} is {kind}: write {{{other}}}, not {{{role}}}")
-            said = _said(part, values, form) if role == "runs" else format(values[0], form)
+            said = _said(part, values, form) if role == "runs" else format(values[0], form or "g")
         elif fresh is not None and name in fresh.numbers:
             missing.add(name)
             said = _said(part, [fresh.numbers[name]], form)
@@ -198,7 +198,7 @@ def written(text: str, runs: Runs, fresh: Records | None = None) -> tuple[str, s
 
 def _said(part: str, values: Sequence[float], form: str) -> str:
     """Write a chaotic number: its range in the runs, or one of its marks."""
-    low, middle, high = min(values), float(np.median(values)), max(values)
+    low, middle, high, form = min(values), float(np.median(values)), max(values), form or "g"
     marks = {"lowest of ": low, "middle of ": middle, "highest of ": high}
     if part:
         return format(marks[part], form)

@@ -31,7 +31,7 @@ from companion.recurrent.language_model import (
     with_and_without,
 )
 from companion.runtime import device, seeded
-from companion.text import Tokenizer, Vocabulary, pad_sequences
+from companion.text import Vocabulary, pad_sequences
 from companion.training import fit
 from runs import imdb
 
@@ -224,14 +224,7 @@ def imdb_bilstm(
     NotThere
         If the reviews are not there.
     """
-    texts, labels = imdb.reviews("train")
-    with seeded(0) as rng:
-        order = rng.permutation(len(texts))  # they come sorted by label
-    rows = {"train": order[held_back:], "held back": order[:held_back]}
-    given = {name: ([texts[i] for i in part], labels[part]) for name, part in rows.items()}
-    given["test"] = imdb.reviews("test")
-    tokenizer = Tokenizer(vocabulary_size, oov_token="<unk>")
-    tokenizer.fit_on_texts(given["train"][0])
+    given, tokenizer = imdb.parts(held_back, vocabulary_size)
     parts = {
         name: _padded(tokenizer.texts_to_sequences(texts), labels, length)
         for name, (texts, labels) in given.items()

@@ -38,12 +38,10 @@ def shown(cell: Any, runs: Runs) -> list[str]:
     Numbers that it recorded, and claims that the runs do not show clearly, are compared with the
     record and not here; a figure is compared by the words that stand for it.
     """
-    parts, faint = [], any(s not in runs.claims or not runs.clear(s) for s in named(cell, CLAIM))
+    parts = []
     for output in cell.outputs:
         data = output.get("data", {})
         if RECORD in data or CLAIM in data:
-            continue
-        if faint and data.get("text/plain") in ("True", "False"):  # what the claim returned
             continue
         if output.output_type == "stream":
             parts.append(f"{output.name}: {_without(output.text, cell, runs)}")

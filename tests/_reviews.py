@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,8 +13,8 @@ from runs import imdb
 
 
 @contextmanager
-def small_imdb(module: ModuleType) -> Iterator[list[str]]:
-    """Let a module load these reviews, and yield the texts that its tokenizer gets to see.
+def small_imdb() -> Iterator[list[str]]:
+    """Let long runs load these reviews, and yield the texts that their tokenizer gets to see.
 
     The last word but one decides. In the test reviews it means the opposite, and every other one
     of them has three words of plot, the rest six.
@@ -42,5 +41,5 @@ def small_imdb(module: ModuleType) -> Iterator[list[str]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(imdb.real, "load", load)
-        patch.setattr(module, "Tokenizer", Spy)
+        patch.setattr(imdb, "Tokenizer", Spy)
         yield seen

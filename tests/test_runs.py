@@ -29,7 +29,7 @@ def notebook(*sources, prose=""):
 
 
 def test_a_run_collects_numbers_claims_and_what_the_prose_quotes(tmp_path):
-    cells = "loss = 0.25\nexpect('loss, last', loss)", "_ = claim('more is more', 1, 2)"
+    cells = "loss = 0.25\nexpect('loss, last', loss)", "claim('more is more', 1, 2)"
     prose = "{num}`loss, last:.2f` {num}`2 * loss:.1f` {num}`lost`"
     done, found = execute(notebook(*cells, prose=prose), tmp_path)
     assert found.numbers == {"loss, last": 0.25, "2 * loss": 0.5}
@@ -54,7 +54,7 @@ def test_two_numbers_of_one_name_are_refused(tmp_path):
 
 def test_two_claims_of_one_sentence_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"two claims .* say 'more'"):
-        execute(notebook("_ = claim('more', 1, 2)", "_ = claim('more', 1, 2)"), tmp_path)
+        execute(notebook("claim('more', 1, 2)", "claim('more', 1, 2)"), tmp_path)
 
 
 def test_an_expression_that_changes_between_two_places_is_refused(tmp_path):

@@ -89,9 +89,9 @@ def test_expect_refuses_a_name_that_prose_cannot_quote():
 
 
 def test_a_claim_that_does_not_hold_is_a_line_and_no_exception(capsys):
-    assert runtime.claim("two is more than one", 1, 2)
-    assert not runtime.claim("one is more than one", 1, 1)
-    assert not runtime.claim("nothing is more than one", 1, float("nan"))
+    runtime.claim("two is more than one", 1, 2)
+    runtime.claim("one is more than one", 1, 1)
+    runtime.claim("nothing is more than one", 1, float("nan"))
     assert capsys.readouterr().out.split("\n") == [
         "holds: two is more than one",
         "does not hold in this run: one is more than one",

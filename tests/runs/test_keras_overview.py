@@ -31,7 +31,7 @@ def test_training_stops_when_held_back_reviews_disagree_and_keeps_the_best_epoch
 @pytest.fixture(scope="module")
 def reviews():
     """What a run on 60 reviews found, and what the tokenizer saw."""
-    with small_imdb(keras_overview) as seen:
+    with small_imdb() as seen:
         return keras_overview.on_imdb(
             vocabulary_size=30, length=3, held_back=20, seeds=[5, 5]
         ), seen

@@ -54,7 +54,7 @@ def test_the_last_output_is_the_same_for_all_short_reviews():
 @pytest.fixture(scope="module")
 def reviews():
     """What a run on 60 reviews found, and what the tokenizer saw."""
-    with small_imdb(reading) as seen:
+    with small_imdb() as seen:
         settings = {"vocabulary_size": 30, "length": 7, "width": 8, "epochs": 30}
         return reading.imdb_bilstm(**settings, held_back=20, seeds=[5, 5]), seen
 
