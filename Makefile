@@ -8,7 +8,7 @@ RUN    := $(BIN)/python
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book read lab test style units pages processors notebooks real full claims bench clean
+.PHONY: help book read lab test style units pages processors mutants notebooks real full claims bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ processors: $(VENV)/test  ## notebooks and numerical tests as on other processor
 	@for processor in $(PROCESSORS); do echo "As on: $$processor"; \
 	  $(RUN) -m runs.processors $$processor $(BIN)/python -m pytest -q -n 2 --dist worksteal $(NUMERICAL) || exit 1; \
 	done
+
+mutants: $(VENV)/test  ## try every small fault of each exercise's solution on its check
+	@$(RUN) -m pytest -q -n 2 --dist loadscope tests/checks -k small_faults --mutants 1000
 
 notebooks: $(VENV)/test  ## weave what changed: code is run again, prose alone takes seconds
 	@$(RUN) book/weave.py

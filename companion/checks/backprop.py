@@ -15,7 +15,6 @@ Array = NDArray[np.float64]
 
 
 @exercise(
-    calls="x, upstream",
     difficulty=1,
     minutes=5,
     hints=[
@@ -50,7 +49,6 @@ def softplus_backward(answer: Answer) -> None:
 
 
 @exercise(
-    calls="w, x1, x2",
     difficulty=2,
     minutes=10,
     hints=[
@@ -85,7 +83,6 @@ def used_twice(answer: Answer) -> None:
 
 
 @exercise(
-    calls="gradient, shape",
     difficulty=2,
     minutes=10,
     hints=[
@@ -122,7 +119,6 @@ def sum_to_shape(answer: Answer) -> None:
 
 
 @exercise(
-    calls="f, x, *, step=1e-5",
     difficulty=2,
     minutes=15,
     hints=[
@@ -173,7 +169,6 @@ def numerical_gradient(answer: Answer) -> None:
 
 
 @exercise(
-    calls="start, loss, *, rate, steps",
     difficulty=2,
     minutes=10,
     hints=[
@@ -218,7 +213,6 @@ def descend(answer: Answer) -> None:
 
 
 @exercise(
-    calls="logits, labels",
     difficulty=3,
     minutes=15,
     hints=[
@@ -267,7 +261,6 @@ def softmax_cross_entropy_gradient(answer: Answer) -> None:
 
 
 @exercise(
-    calls="hessian",
     difficulty=3,
     minutes=10,
     hints=[
@@ -300,7 +293,6 @@ def largest_rate(answer: Answer) -> None:
 
 
 @exercise(
-    calls="x, y, W1, b1, W2, b2",
     difficulty=4,
     minutes=30,
     hints=[

@@ -28,7 +28,6 @@ def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
 
 
 @exercise(
-    calls="shape",
     difficulty=1,
     minutes=5,
     hints=[
@@ -77,7 +76,6 @@ def scales(answer: Answer) -> None:
 
 
 @exercise(
-    calls="slopes",
     difficulty=2,
     minutes=10,
     hints=[
@@ -120,7 +118,6 @@ def powers_of_ten(answer: Answer) -> None:
 
 
 @exercise(
-    calls="gradients, max_norm",
     difficulty=2,
     minutes=15,
     hints=[
@@ -195,7 +192,6 @@ def _slips_of_clipping(
 
 
 @exercise(
-    calls="x, gamma, beta, mean, variance, momentum, training",
     difficulty=4,
     minutes=25,
     hints=[
@@ -299,7 +295,6 @@ def _slips_of_norm(
 
 
 @exercise(
-    calls="x, gamma, beta",
     difficulty=2,
     minutes=10,
     hints=[
@@ -333,7 +328,6 @@ def layer_norm(answer: Answer) -> None:
 
 
 @exercise(
-    calls="x, W1, b1, W2, b2",
     difficulty=2,
     minutes=15,
     hints=[
@@ -383,7 +377,6 @@ def residual_block(answer: Answer) -> None:
 
 
 @exercise(
-    calls="lstm, bias",
     difficulty=3,
     minutes=15,
     hints=[

@@ -23,7 +23,6 @@ Array = NDArray[Any]
 
 
 @exercise(
-    calls="text, index",
     difficulty=1,
     minutes=5,
     hints=[
@@ -66,7 +65,6 @@ def encode(answer: Answer) -> None:
 
 
 @exercise(
-    calls="rows, length, *, padding, truncating",
     difficulty=2,
     minutes=10,
     hints=[
@@ -104,7 +102,6 @@ def pad(answer: Answer) -> None:
 
 
 @exercise(
-    calls="V, D, H",
     difficulty=2,
     minutes=10,
     hints=[
@@ -140,7 +137,6 @@ def count_parameters(answer: Answer) -> None:
 
 
 @exercise(
-    calls="x, ids",
     difficulty=2,
     minutes=15,
     hints=[
@@ -184,7 +180,6 @@ def masked_mean(answer: Answer) -> None:
 
 
 @exercise(
-    calls="probabilities, labels, *, threshold",
     difficulty=3,
     minutes=15,
     hints=[
@@ -243,7 +238,6 @@ def _confusion(labels: Array, guess: Array) -> Array:
 
 
 @exercise(
-    calls="y_true, y_pred, *, gamma",
     difficulty=3,
     minutes=20,
     hints=[
@@ -328,7 +322,6 @@ def _go_back(loss: Any) -> None:
 
 
 @exercise(
-    calls="start, **kwargs",
     difficulty=4,
     minutes=30,
     hints=[
@@ -350,7 +343,7 @@ def SoftPool(answer: Answer) -> None:
     keep = np.array([[True, True, False, False], [False, True, True, True]])
     every, s = np.ones_like(keep), np.array([0.5, 1.5, -1.0])
     _careful("build", lambda: layer.build((None, None, 3)))
-    call = Answer(layer.call, "call", "x, mask")
+    call = Answer(layer.call, "call")
     if not layer.weights:
         with contextlib.suppress(Refused):
             call(_tensor(x), mask=_tensor(keep))  # ends the check of an untouched stub

@@ -25,7 +25,6 @@ def _drawn(*shapes: tuple[int, ...]) -> list[Array]:
 
 
 @exercise(
-    calls="X, W, b",
     difficulty=1,
     minutes=5,
     hints=[
@@ -69,7 +68,6 @@ REFUSED = "refused"
 
 
 @exercise(
-    calls="a, sign, b",
     difficulty=2,
     minutes=15,
     hints=[
@@ -145,7 +143,6 @@ def _why_sum(got: Any, want: Any, a: tuple[int, ...], b: tuple[int, ...]) -> str
 
 
 @exercise(
-    calls="X, W, b, leak",
     difficulty=2,
     minutes=10,
     hints=[
@@ -208,7 +205,6 @@ def _watched(values: Array) -> tuple[Array, list[Any]]:
 
 
 @exercise(
-    calls="V, a, W, b",
     difficulty=2,
     minutes=10,
     hints=[
@@ -253,7 +249,6 @@ AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
 
 
 @exercise(
-    calls="X, y, rounds",
     difficulty=3,
     minutes=15,
     hints=[
@@ -332,7 +327,6 @@ LIT = SWITCHES.sum(axis=1) % 2 == 1
 
 
 @exercise(
-    calls="",
     difficulty=3,
     minutes=15,
     hints=[
@@ -403,7 +397,6 @@ TEXTS = [
 
 
 @exercise(
-    calls="texts, words, W",
     difficulty=3,
     minutes=20,
     hints=[

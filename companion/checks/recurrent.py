@@ -30,7 +30,6 @@ def _sigmoid(z: Array) -> Array:
 
 
 @exercise(
-    calls="x, w_x, w_h, b, w_y",
     difficulty=1,
     minutes=5,
     hints=[
@@ -77,7 +76,6 @@ def _predictions(
 
 
 @exercise(
-    calls="x, h, c, weight_ih, weight_hh, bias_ih, bias_hh",
     difficulty=2,
     minutes=15,
     hints=[
@@ -142,7 +140,6 @@ def _misread(order: Sequence[str]) -> str:
 
 
 @exercise(
-    calls="x, h, weight_ih, weight_hh, bias_ih, bias_hh",
     difficulty=2,
     minutes=15,
     hints=[
@@ -188,7 +185,6 @@ def gru_step(answer: Answer) -> None:
 
 
 @exercise(
-    calls="ids, batch_size, length",
     difficulty=3,
     minutes=20,
     hints=[
@@ -249,7 +245,6 @@ def _places(result: Any, ids: Tensor, B: int, L: int) -> Array:
 
 
 @exercise(
-    calls="state",
     difficulty=2,
     minutes=10,
     hints=[
@@ -283,7 +278,6 @@ def hand_on(answer: Answer) -> None:
 
 
 @exercise(
-    calls="output, lengths",
     difficulty=3,
     minutes=15,
     hints=[
@@ -324,7 +318,6 @@ def pool(answer: Answer) -> None:
 
 
 @exercise(
-    calls="p, top_p",
     difficulty=3,
     minutes=20,
     hints=[
@@ -399,7 +392,6 @@ class _Reader:
 
 
 @exercise(
-    calls="step, state, prompt, limit, end",
     difficulty=4,
     minutes=30,
     hints=[

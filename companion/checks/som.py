@@ -51,7 +51,6 @@ def _shaped(slips: dict[str, Array], *shape: int) -> dict[str, Array]:
 
 
 @exercise(
-    calls="x, weights",
     difficulty=1,
     minutes=5,
     hints=[
@@ -89,7 +88,6 @@ def best_unit(answer: Answer) -> None:
 
 
 @exercise(
-    calls="unit, rows, columns, sigma",
     difficulty=1,
     minutes=10,
     hints=[
@@ -131,7 +129,6 @@ def neighbourhood(answer: Answer) -> None:
 
 
 @exercise(
-    calls="weights, x, rate, sigma",
     difficulty=2,
     minutes=15,
     hints=[
@@ -183,7 +180,6 @@ def _searched_again(w: Array, x: Array, rate: float, near: Array) -> Array:
 
 
 @exercise(
-    calls="weights, X",
     difficulty=2,
     minutes=10,
     hints=[
@@ -215,7 +211,6 @@ def how_far(answer: Answer) -> None:
 
 
 @exercise(
-    calls="weights, X",
     difficulty=3,
     minutes=15,
     hints=[
@@ -257,7 +252,6 @@ def how_torn(answer: Answer) -> None:
 
 
 @exercise(
-    calls="weights, X, sigma",
     difficulty=4,
     minutes=20,
     hints=[
@@ -338,7 +332,6 @@ def _refuse_lost_units(answer: Answer) -> None:
 
 
 @exercise(
-    calls="weights",
     difficulty=3,
     minutes=15,
     hints=[
@@ -381,7 +374,6 @@ def u_matrix(answer: Answer) -> None:
 
 
 @exercise(
-    calls="epoch, epochs",
     difficulty=3,
     minutes=15,
     hints=[

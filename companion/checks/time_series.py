@@ -26,7 +26,6 @@ def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
 
 
 @exercise(
-    calls="series, origin, *, season, horizon",
     difficulty=1,
     minutes=5,
     hints=[
@@ -68,7 +67,6 @@ def repeat_season(answer: Answer) -> None:
 
 
 @exercise(
-    calls="series, *, length, horizon",
     difficulty=2,
     minutes=10,
     hints=[
@@ -148,7 +146,6 @@ def _refuse_wrong_count(inputs: Array, want: Array, length: int, horizon: int) -
 
 
 @exercise(
-    calls="x, *, n_test",
     difficulty=2,
     minutes=10,
     hints=[
@@ -232,7 +229,6 @@ MISREADINGS = {
 
 
 @exercise(
-    calls="adf_p, kpss_p, *, level",
     difficulty=2,
     minutes=10,
     hints=[
@@ -276,7 +272,6 @@ def _word(said: Any) -> str:
 
 
 @exercise(
-    calls="demand, made, *, tau",
     difficulty=2,
     minutes=10,
     hints=[
@@ -313,7 +308,6 @@ def pinball(answer: Answer) -> None:
 
 
 @exercise(
-    calls="model, series, origin, *, length, horizon",
     difficulty=3,
     minutes=15,
     hints=[
@@ -398,7 +392,6 @@ def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
 
 
 @exercise(
-    calls="series, *, season",
     difficulty=4,
     minutes=30,
     hints=[
