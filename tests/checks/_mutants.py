@@ -77,8 +77,8 @@ def mutants(source: str, name: str) -> list[Mutant]:
             continue
         seen.add(new)
         what = f"{_short(node)} -> {_short(other)}"
-        same = sum(mutant.what.split(" (again")[0] == what for mutant in found)
-        found.append(Mutant(kind, what + " (again)" * same, new))
+        same = 1 + sum(mutant.what.split(" (place")[0] == what for mutant in found)
+        found.append(Mutant(kind, what + f" (place {same})" * (same > 1), new))
     return found + [Mutant(kind, what, source, wrap) for kind, what, wrap in _WRAPPED]
 
 
