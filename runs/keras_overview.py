@@ -129,7 +129,7 @@ def padding(
 def _train(
     model: Any, rate: float, training: tuple[Any, Any], validation: tuple[Any, Any]
 ) -> float:
-    """Train until the validation loss rises, go back to the best epoch, and return the seconds of computing."""
+    """Train until the validation loss rises, go back to the best epoch; return its seconds."""
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
     options = {"epochs": 30, "batch_size": 512, "callbacks": [stop], "verbose": 0}
