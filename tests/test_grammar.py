@@ -584,7 +584,7 @@ def test_a_grammar_without_a_setting_that_it_needs_is_refused(setting):
 
 # The language itself
 
-PIN = "bb04fcd19df8012e"  # how the digest of the first texts begins
+PIN = "ddb9bf5d8a12b025"  # how the digest of the first texts begins
 DIGEST = """
 import hashlib, json
 from dataclasses import astuple
@@ -597,6 +597,7 @@ KINDS = ("reviews", "documents")
 STOPS = (".", "!", "?")
 SIGNS = (*STOPS, ",", ";", ":")
 TWINS = {"is": "are", "was": "were", "has": "have", "seems": "seem", "remains": "remain"}
+TWINS |= {"feels": "feel", "looks": "look", "leaves": "leave"}
 TWINS |= {b: a for a, b in TWINS.items()}
 
 
@@ -685,11 +686,11 @@ def test_every_word_is_in_the_vocabulary_and_the_end_of_a_text_is_understood(sai
     assert words < set(grammar.oracle(kind).vocabulary)
 
 
-def test_both_kinds_share_a_vocabulary_of_about_two_thousand_words():
+def test_both_kinds_share_a_vocabulary_of_three_to_four_thousand_words():
     vocabulary = grammar.oracle("reviews").vocabulary
     assert vocabulary == grammar.oracle("documents").vocabulary == sorted(set(vocabulary))
     assert END in vocabulary
-    assert 1500 <= len(vocabulary) <= 2500
+    assert 3000 <= len(vocabulary) <= 4000
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -738,9 +739,9 @@ def test_hidden_words_are_as_probable_as_the_texts_that_they_complete(some, kind
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_best_possible_loss_is_between_two_and_two_and_a_half_nats(kind):
-    assert 2.0 <= grammar.oracle(kind).entropy <= 2.5
+@pytest.mark.parametrize(("kind", "least"), [("reviews", 1.6), ("documents", 1.1)])
+def test_the_best_possible_loss_is_not_small(kind, least):
+    assert least - 2 * grammar.oracle(kind).entropy.error <= grammar.oracle(kind).entropy <= 2.5
 
 
 def test_the_perfect_reader_is_right_as_often_as_it_says(reviews):
@@ -814,7 +815,8 @@ def test_a_negation_that_is_left_out_changes_the_opinion(reviews):
 def test_a_verb_agrees_with_its_subject_at_the_distance_that_is_asked_for(distance):
     oracle, found = grammar.oracle(distance=distance), 0
     groups = grammar.groups()
-    subjects = {*groups["aspect singular"], *groups["aspect plural"]}
+    aspects = itertools.product(("told", "seen", "heard"), ("singular", "plural"))
+    subjects = set().union(*(groups[" ".join(aspect)] for aspect in aspects))
     for review in grammar.reviews(200, distance=distance):
         tokens = review.tokens
         for i, verb in enumerate(tokens[distance + 1 :], start=distance + 1):
@@ -839,6 +841,15 @@ def test_groups_have_four_words_or_more_and_none_in_common():
     assert max(Counter(itertools.chain(*groups.values())).values()) == 1
 
 
+def exchanged(name, word, other):
+    """Which forms become which if a word of a group becomes another."""
+    parts = name.split()
+    *variant, kind = [part for part in parts if part not in (*grammar.NUMBER, *grammar.TENSE)]
+    words = grammar._words()[kind]["".join(variant)]
+    one, two = (next(w for w in words if each in w.forms) for each in (word, other))
+    return dict(zip(one.forms, two.forms, strict=True))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_words_of_a_group_share_all_their_places(some, kind):
     groups, chance, tried = grammar.groups(), random.Random(4), set()
@@ -846,22 +857,26 @@ def test_the_words_of_a_group_share_all_their_places(some, kind):
     for tokens in some[kind]:
         for word in dict.fromkeys(tokens):
             if (name := group_of.get(word)) and name not in tried:
-                other = chance.choice(groups[name])
-                changed = [other if w == word else w for w in tokens]
-                assert grammar.oracle(kind).log_prob(changed) > -math.inf, (word, other)
+                forms = exchanged(name, word, chance.choice(groups[name]))
+                changed = [forms.get(w, w) for w in tokens]
+                assert grammar.oracle(kind).log_prob(changed) > -math.inf, forms
                 tried.add(name)
-    assert len(tried) > len(groups) / 2
+    assert len(tried) > len(groups) / 4
 
 
-def test_opposites_share_their_places(some):
-    opposites = dict(grammar.opposites())
-    tried = set()
-    for tokens in some["reviews"]:
-        for word in set(tokens) & set(opposites):
-            changed = [opposites[word] if w == word else w for w in tokens]
-            assert grammar.oracle().log_prob(changed) > -math.inf, word
-            tried.add(word)
-    assert len(tried) > 20
+def test_opposites_share_places(reviews):
+    opposites, found = dict(grammar.opposites()), set()
+    carriers = opinions("good", "bad") | {*opposites, *opposites.values()}
+    for tokens in (review.tokens for review in reviews[:600]):
+        for at, word in enumerate(tokens):
+            start = max([i for i in range(at) if tokens[i] in STOPS], default=-1)
+            end = next(i for i in range(at, len(tokens)) if tokens[i] in STOPS)
+            alone = [w for w in tokens[start + 1 : end] if w in carriers] == [word]
+            if alone and word in opposites:
+                changed = [*tokens[:at], opposites[word], *tokens[at + 1 :]]
+                if grammar.oracle().log_prob(changed) > -math.inf:
+                    found.add(word)
+    assert len(found) > 12
 
 
 def test_the_words_of_an_analogy_are_four_and_stand_in_matching_groups():

@@ -6,14 +6,18 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-SETTINGS = ("topics", "more", "candour", "focus", "entities", "lean", "proper")
+SETTINGS = (
+    *("topics", "more", "candour", "focus", "entities"),
+    *("lean", "proper", "local", "rank", "bias"),
+)
 
 Alternatives = list[tuple[int, list["Tree"]]]  # each with its weight
 Tree = str | Alternatives  # a word, <class>, $entity or {rule}; or a choice
 
 _WORD = r"[^\s<>{}()\[\]|$@#/*]+"
 FORMS = rf"(?!\d+:){_WORD}(?:/{_WORD})*"
-_LINE = re.compile(r"(@\w+|\w+ =(?= \S)|\w+(?:/\w+)?:(?= \S))((?: .*)?)")
+_LINE = re.compile(r"(@\w+|\w+ =(?= \S)|\w+(?:/\w+)?(?:~\d\.?\d*)?:(?= \S))((?: .*)?)")
+_SECTION = re.compile(r"\[(\w+)\]")
 _PART = re.compile(r"\{[^{}]*\}|<[^<>]*>|[()\[\]|]|[^\s()\[\]|]+")
 
 
@@ -21,7 +25,7 @@ class Word(NamedTuple):
     """A word in its forms, and how often it is chosen."""
 
     forms: tuple[str, ...]
-    weight: int
+    weight: float
 
     @classmethod
     def read(cls, text: str) -> Word:
@@ -60,30 +64,38 @@ class Grammar:
         """Read a grammar from one text or several, of which later ones may replace rules.
 
         A line says ``@setting values``, ``class/variant: words`` or ``rule = alternatives``; it
-        goes on in lines that are indented. What follows ``# `` is a comment.
+        goes on in lines that are indented. A line ``[variant]`` holds for the words below it, up
+        to the next such line. What follows ``# `` is a comment.
         """
         grammar = cls()
         for text in texts:
-            heads: set[str] = set()
+            heads: set[tuple[str, str]] = set()
+            section = ""
             for line in _lines(text):
+                if match := _SECTION.fullmatch(line):
+                    section = match[1]
+                    continue
                 match = _LINE.fullmatch(line)
-                if not match or match[1] in heads:
+                if not match or (section, match[1]) in heads:
                     wrong = "stands twice" if match else "is no setting, no words and no rule"
                     raise ValueError(f"this line {wrong}: {line!r}")
-                heads.add(match[1])
-                grammar._take(*match.groups())
+                heads.add((section, match[1]))
+                grammar._take(*match.groups(), section)
         return grammar
 
-    def _take(self, head: str, rest: str) -> None:
+    def _take(self, head: str, rest: str, section: str) -> None:
         """Take in one line."""
         name, sign = head.strip("@ =:"), head[-1]
         if sign == "=":
             self.rules[name] = _read_rule(rest)
         elif sign == ":":
+            name, _, rank = name.partition("~")
             name, _, variant = name.partition("/")
+            variant = variant or section
             if variant in self.words.setdefault(name, {}):
                 raise ValueError(f"the words of {head} stand in two texts")
             words = [Word.read(word) for word in rest.split()]
+            words = _ranked(words, float(rank or " ".join(self.settings.get("rank", ["0"]))))
             if len({word.forms for word in words}) < len(words):
                 raise ValueError(f"a word stands twice among {head}{rest}")
             self.words[name][variant] = words
@@ -91,6 +103,16 @@ class Grammar:
             self.settings[name] = rest.split()
         else:
             raise ValueError(f"a setting must be one of {SETTINGS}, got {head!r}")
+
+
+def _ranked(words: list[Word], power: float) -> list[Word]:
+    """Weigh words by their rank, the n-th by n to the minus ``power``: in whole numbers."""
+    if not power:
+        return words
+    return [
+        Word(word.forms, max(1, round(1000 * word.weight * rank**-power)))
+        for rank, word in enumerate(words, start=1)
+    ]
 
 
 def _lines(text: str) -> list[str]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
-from companion.data._automaton import Language
+from companion.data._automaton import Language, Slot
 from companion.data._notation import Grammar, Tree, Word
+from companion.data._questions import Fact, Questions
 from companion.data.oracle import Oracle
 from companion.runtime import shifted, whole
 
 __all__ = [
     "Document",
+    "Fact",
     "Review",
     "analogies",
     "documents",
@@ -26,13 +28,18 @@ __all__ = [
 ]
 
 # Which texts of the folder ``english`` make each kind, and what their latents are.
-TEXTS = {"reviews": ("words", "opinions", "reviews"), "documents": ("words", "documents")}
+TEXTS = {
+    "reviews": ("words", "plots", "opinions", "reviews"),
+    "documents": ("words", "plots", "documents"),
+}
 ASIDE = 4  # words
 
 NUMBER = ("singular", "plural")
 TENSE = ("present", "past", "base")
-NOUNS = ("hero", "place", "thing", "aspect", "film", "feat", "critic", "maker")
-VERBS = ("roam", "rest", "thrive", "adore", "make", "take", "want", "meet", "start", "finish")
+NOUNS = ("hero", "foe", "goods", "told", "seen", "heard", "film", "feat", "critic", "player")
+PHRASES = ("aim", "event")  # whose words go together
+PAIRED = ("pair", "better", "best", "adore")
+VERBS = ("deed", "face", "foil", "go", "thrive", "adore", "make")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +79,24 @@ class Document:
         The same in running text.
     topic
         What kind of film it is about.
+    facts
+        Questions about it, with their answers and the places of these; the same ones for all
+        articles, as far as these name what is asked about. Some are not answered.
     """
 
     sentences: list[list[str]]
     text: str
     topic: str
+    facts: list[Fact] = field(default_factory=list)
 
 
 def reviews(
-    n: int, *, seed: int = 0, label_noise: float = 0.0, distance: int | None = None
+    n: int,
+    *,
+    seed: int = 0,
+    label_noise: float = 0.0,
+    distance: int | None = None,
+    bias: float = 0.0,
 ) -> list[Review]:
     """Write film reviews, the same for the same seed on every machine.
 
@@ -95,6 +111,9 @@ def reviews(
     distance
         How many words stand between a subject and its verb where they must agree: 0, 4, 8 and so
         on to 40. None mixes 0, 4 and 8.
+    bias
+        How far pronouns lean by profession, 0 to 1. With 0 a nurse or a plumber is as often *she*
+        as *he*; with 1 a nurse is always *she* and a plumber always *he*.
 
     Returns
     -------
@@ -110,13 +129,16 @@ def reviews(
     --------
     >>> review = reviews(2, seed=12)[1]
     >>> print(review.text)
-    Most critics remember Wicked, which Milos Duarte edited in 1952 with Vera Sato. Somehow,
-    Duarte studied in Budapest, where he was a bandit. Dodge it!
+    Torch, written by Anton Richter, tells the story of a loyal sergeant, played by Mira
+    Macedo, who wants to hold the bridge. The sets are by Irena Holm and Amara Ramos. When the
+    radio goes dead, the sergeant carries the letter. Macedo is petulant, and so is Xenia
+    Weber as the sniper. Macedo seems really wooden, though Petra Renard is subtle. The
+    melodies were not evocative. Avoid it with your cousin.
     >>> review.label, review.topic
-    (0, 'western')
+    (0, 'war')
     """
-    language = _language("reviews", distance)
-    noise, coin = _noise(label_noise), random.Random(f"labels {shifted(seed)}")
+    language = _language("reviews", distance, _share("bias", bias, 1))
+    noise, coin = _share("label_noise", label_noise, 0.5), random.Random(f"labels {shifted(seed)}")
     texts = []
     for latent, sentences, text in _texts(language, n, seed):
         opinion, topic = divmod(latent, len(language.topics))
@@ -126,12 +148,14 @@ def reviews(
     return texts
 
 
-def documents(n: int, *, seed: int = 0, distance: int | None = None) -> list[Document]:
+def documents(
+    n: int, *, seed: int = 0, distance: int | None = None, bias: float = 0.0
+) -> list[Document]:
     """Write encyclopedia articles, the same for the same seed on every machine.
 
     Parameters
     ----------
-    n, seed, distance
+    n, seed, distance, bias
         As for ``reviews``.
 
     Returns
@@ -149,20 +173,31 @@ def documents(n: int, *, seed: int = 0, distance: int | None = None) -> list[Doc
     --------
     >>> document = documents(1, seed=9)[0]
     >>> print(" ".join(document.sentences[0]))
-    cathedral is a wedding film set in kenya , directed by lucia navarro in january 1953 , in
-    which carlos lindqvist plays a stout shy florist .
+    pantomime is a summer film set in a breezy hotel , directed by urho paredes in 1953 , with
+    umberto kowalczyk as the sunburnt tourist .
     >>> len(document.sentences), document.topic
-    (4, 'romance')
+    (11, 'romance')
+    >>> document.facts[0].question, document.facts[0].answer
+    ('who directed pantomime ?', ['urho', 'paredes'])
     """
-    language = _language("documents", distance)
-    return [
-        Document(sentences, text, language.topics[latent])
-        for latent, sentences, text in _texts(language, n, seed)
-    ]
+    language = _language("documents", distance, _share("bias", bias, 1))
+    questions, chance = _questions(language), random.Random(shifted(seed))
+    texts = []
+    for _ in range(whole("n", n, 0)):
+        slots: list[Slot] = []
+        states: list[int] = []
+        latent, sentences, text = language.write(chance, slots, states)
+        facts = questions.ask(slots, states, sentences)
+        texts.append(Document(sentences, text, language.topics[latent], facts))
+    return texts
 
 
 def oracle(
-    kind: str = "reviews", *, label_noise: float = 0.0, distance: int | None = None
+    kind: str = "reviews",
+    *,
+    label_noise: float = 0.0,
+    distance: int | None = None,
+    bias: float = 0.0,
 ) -> Oracle:
     """Return the perfect reader of a kind of text.
 
@@ -170,7 +205,7 @@ def oracle(
     ----------
     kind
         ``"reviews"`` or ``"documents"``. Both have the same vocabulary.
-    label_noise, distance
+    label_noise, distance, bias
         Those of the texts.
 
     Raises
@@ -180,19 +215,21 @@ def oracle(
 
     Examples
     --------
-    >>> text = "crimson was the second film by mira novak , with ana baum in the lead ."
-    >>> oracle().posterior(f"{text} the script is not dull .".split())["label"].round(2)
-    array([0.08, 0.92])
+    >>> text = "crimson is a 1954 western film by mira novak with ana baum as a sheriff "
+    >>> text += "who rides to a desert . baum is not wooden ."
+    >>> oracle().posterior(text.split())["label"].round(2)
+    array([0.1, 0.9])
     """
     if kind not in TEXTS:
         raise ValueError(f"kind must be one of {', '.join(TEXTS)}, got {kind!r}")
-    return _oracle(kind, _noise(label_noise), distance)
+    return _oracle(kind, _share("label_noise", label_noise, 0.5), distance, _share("bias", bias, 1))
 
 
 @cache
-def _oracle(kind: str, label_noise: float, distance: int | None) -> Oracle:
+def _oracle(kind: str, label_noise: float, distance: int | None, bias: float) -> Oracle:
     """Make an oracle once."""
-    return Oracle(_language(kind, distance), vocabulary=_vocabulary(), label_noise=label_noise)
+    language = _language(kind, distance, bias)
+    return Oracle(language, vocabulary=_vocabulary(), label_noise=label_noise)
 
 
 @cache
@@ -209,9 +246,9 @@ def _grammar(*names: str) -> Grammar:
 
 
 @cache
-def _language(kind: str, distance: int | None) -> Language:
+def _language(kind: str, distance: int | None, bias: float = 0.0) -> Language:
     """Compile a language once."""
-    grammar = _grammar(*TEXTS[kind])
+    grammar = _biased(_grammar(*TEXTS[kind]), bias)
     if distance is not None:
         if whole("distance", distance, 0) not in range(0, 41, ASIDE):
             raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
@@ -220,17 +257,38 @@ def _language(kind: str, distance: int | None) -> Language:
     return Language(grammar)
 
 
+@cache
+def _questions(language: Language) -> Questions:
+    """Read what can be asked once."""
+    return Questions(language, _grammar("questions"))
+
+
+def _biased(grammar: Grammar, bias: float) -> Grammar:
+    """Return the grammar with professions that lean: P(woman | profession) = (1 ± bias) / 2."""
+    sex_of = dict(pair.split("=") for pair in grammar.settings["bias"])
+    jobs = {
+        sex: [
+            Word(word.forms, word.weight * (1 + (bias if sex_of[name] == sex else -bias)))
+            if (name := word.forms[0]) in sex_of
+            else word
+            for word in words
+        ]
+        for sex, words in grammar.words["job"].items()
+    }
+    return replace(grammar, words={**grammar.words, "job": jobs})
+
+
 def _texts(language: Language, n: int, seed: int) -> Iterator[tuple[int, list[list[str]], str]]:
     """Write texts: the number of their latents, their sentences, running text."""
     chance = random.Random(shifted(seed))
     return (language.write(chance) for _ in range(whole("n", n, 0)))
 
 
-def _noise(label_noise: float) -> float:
-    """Return a label noise, or refuse it."""
-    if not 0 <= label_noise <= 0.5:
-        raise ValueError(f"label_noise must be from 0 to 0.5, got {label_noise}")
-    return float(label_noise)
+def _share(name: str, share: float, most: float) -> float:
+    """Return a label noise or a bias, or refuse it."""
+    if not 0 <= share <= most:
+        raise ValueError(f"{name} must be from 0 to {most:g}, got {share}")
+    return float(share)
 
 
 # The answer keys
@@ -239,16 +297,20 @@ def _noise(label_noise: float) -> float:
 def groups() -> dict[str, list[str]]:
     """Return the words that share all their places, by the name of their group.
 
+    Who or what a text keeps naming changes everywhere at once, in the singular and in the plural.
     Words that also stand elsewhere in the language are left out, and so are groups of fewer than
     four.
     """
     found: dict[str, list[str]] = {}
+    often: Counter[str] = Counter()
     for name, variants in _words().items():
         for variant, words in variants.items():
-            by_form = zip(*(word.forms for word in words), strict=True)
+            by_form = list(zip(*(word.forms for word in words), strict=True))
+            often.update(word for same in by_form for word in set(same))
             for form, same in zip(_forms(name), by_form, strict=False):
                 found[" ".join(filter(None, (variant, name, form)))] = list(same)
-    often = Counter(word for words in found.values() for word in set(words))
+    for name in PHRASES:
+        found = {group: words for group, words in found.items() if name not in group.split()}
     for kind in TEXTS:
         for rule in _grammar(*TEXTS[kind]).rules.values():
             often.update(_fixed_words(rule))
@@ -263,8 +325,8 @@ def groups() -> dict[str, list[str]]:
 def opposites() -> list[tuple[str, str]]:
     """Return pairs of words of opposite meaning, as in (good, bad) and (large, small)."""
     words = _words()
-    pairs = [(words[name]["good"], words[name]["bad"]) for name in ("pair", "better")]
-    pairs += [(words[a][""], words[b][""]) for a, b in (("unlike", "look"), ("figure", "shape"))]
+    pairs = [(words[name]["good"], words[name]["bad"]) for name in PAIRED]
+    pairs.append((words["big"][""], words["little"][""]))
     return [(a.forms[0], b.forms[0]) for pair in pairs for a, b in zip(*pair, strict=True)]
 
 
@@ -279,14 +341,18 @@ def analogies() -> list[tuple[str, str, str, str]]:
         [(w.forms[0], w.forms[1]) for variant in words[name].values() for w in variant]
         for name in (*NOUNS, *VERBS)
     ]
-    for name in ("kin", "crown"):
-        couples = zip(words[name]["female"], words[name]["male"], strict=True)
-        relations.append([(f.forms[0], m.forms[0]) for f, m in couples])
+    pronouns = ("she", "her")
+    relations.append(
+        [(words[p]["female"][0].forms[0], words[p]["male"][0].forms[0]) for p in pronouns]
+    )
     for name in ("nation", "capital"):
         of = words["country"].items()
         relations.append([(c.forms[0], words[name][v][0].forms[0]) for v, (c,) in of])
     spoken = set(_vocabulary())
-    relations = [[pair for pair in pairs if set(pair) <= spoken] for pairs in relations]
+    relations = [
+        [pair for pair in dict.fromkeys(pairs) if set(pair) <= spoken and len(set(pair)) == 2]
+        for pairs in relations
+    ]
     return [
         (*pairs[i], *pairs[(i + step) % len(pairs)])
         for pairs in relations

@@ -261,11 +261,9 @@ class Oracle:
     def _anywhere(self, edge: Junction, latents: Vector) -> Beliefs:
         """Believe to be before some sentence, a middle one or one at an edge of a text."""
         language = self._language
-        middles = 1 / (1 - language.more)  # on average
-        return {
-            (edge, language.unnamed): latents / (1 + middles),
-            (language.middle, language.unnamed): latents * middles / (1 + middles),
-        }
+        ways = [(edge, 1.0), *language.middles]
+        total = sum(count for _, count in ways)
+        return {(way, language.unnamed): latents * (count / total) for way, count in ways}
 
     def _filter(self, beliefs: Beliefs, tokens: Sequence[str]) -> tuple[Beliefs, float]:
         """Return beliefs after some tokens, which sum to 1, and the tokens' log-probability."""
@@ -333,9 +331,8 @@ class Oracle:
         junction, states = place
         for slot in self._slots_of.get(word, ()):
             if slot in junction.ways:
-                entity = slot.entity
-                for state, chances in slot.sayings[states[entity]].get(word, {}).items():
-                    known = (*states[:entity], state, *states[entity + 1 :])
+                for state, chances in slot.sayings[slot.before(states)].get(word, {}).items():
+                    known = self._language.know(states, slot, state, word)
                     for p, then in junction.ways[slot]:
                         yield (then, known), chances * p
 
@@ -344,7 +341,7 @@ class Oracle:
         chances = np.zeros(len(self.vocabulary))
         for (junction, states), weight in beliefs.items():
             for slot, ways in junction.ways.items():
-                ids, table = self._table(slot, states[slot.entity])
+                ids, table = self._table(slot, slot.before(states))
                 chances[ids] += table @ weight * sum(p for p, _ in ways)
         return chances
 

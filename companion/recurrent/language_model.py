@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 PLURAL = {"is": "are", "was": "were", "seems": "seem", "remains": "remain", "feels": "feel"}
-PLURAL |= {"has": "have", "lacks": "lack"}
+PLURAL |= {"has": "have", "lacks": "lack", "leaves": "leave", "looks": "look"}
 SINGULAR = {plural: singular for singular, plural in PLURAL.items()}
 STOPS = {".", ",", "!", "?"}
 LAYERS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
@@ -449,8 +449,10 @@ def agreements(texts: Iterable[Sequence[str]], *, distance: int) -> list[Place]:
     >>> place.right, place.wrong, place.plural, place.words[-1]
     ('are', 'is', True, 'film')
     """
-    wrong_of = dict.fromkeys(groups()["aspect singular"], PLURAL)
-    wrong_of |= dict.fromkeys(groups()["aspect plural"], SINGULAR)
+    wrong_of: dict[str, dict[str, str]] = {}
+    for aspect in ("told", "seen", "heard"):
+        wrong_of |= dict.fromkeys(groups()[f"{aspect} singular"], PLURAL)
+        wrong_of |= dict.fromkeys(groups()[f"{aspect} plural"], SINGULAR)
     found = []
     for words in texts:
         for t, verb in enumerate(words):
