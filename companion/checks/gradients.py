@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm as torch_batch_norm
 from torch.nn.functional import layer_norm as torch_layer_norm
 
-from companion.checks._compare import close, compare, numbers, refuse_if
+from companion.checks._compare import close, compare, compare_cases, numbers, refuse, refuse_if
 from companion.checks.pact import Answer, exercise
-from companion.runtime import seeded
+from companion.runtime import as_array, seeded
 
 Array = NDArray[Any]
 EPS = 1e-5
@@ -24,7 +26,7 @@ EPS = 1e-5
 def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
     """Return tensors of these shapes, the same each time."""
     rng = np.random.default_rng(3)
-    return [torch.from_numpy(rng.normal(size=shape)).float() for shape in shapes]
+    return [torch.from_numpy(np.asarray(rng.normal(size=shape))).float() for shape in shapes]
 
 
 @exercise(
@@ -38,41 +40,65 @@ def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
 )
 def scales(answer: Answer) -> None:
     """The size of the first weights."""
-    for K, D in ((50, 180), (300, 12)):
-        case, he = f" for the shape {(K, D)}", math.sqrt(2 / D)
-        got = answer.parts(answer((K, D)), "xavier", "he", "bound")
-        slips = {
-            "`xavier` is the variance. The deviation is its root.": 2 / (D + K),
-            "`xavier` is the root of 1 / (D + K). There is a 2 above the line.": (D + K) ** -0.5,
-            "`xavier` asks D alone. The gradient comes back from K.": D**-0.5,
-            "`xavier` asks K alone. The signal comes from D.": K**-0.5,
-            "`xavier` divides by the product of D and K. It is their sum.": math.sqrt(2 / D / K),
-            "`xavier` is the bound of even numbers. Asked is the deviation.": math.sqrt(
-                6 / (D + K)
-            ),
-            "`xavier` is He's. Xavier's asks both sides.": he,
-        }
-        compare(got[0], math.sqrt(2 / (D + K)), what="xavier" + case, slips=slips)
-        slips = {
-            "`he` is the variance. The deviation is its root.": 2 / D,
-            "`he` divides by K, how many numbers come out. A sum has as many parts as come in.": (
-                math.sqrt(2 / K)
-            ),
-            "`he` lacks the factor 2, by which ReLU's lost half is made good.": D**-0.5,
-            "`he` is Xavier's. He's asks one side only.": math.sqrt(2 / (D + K)),
-            "`he` is the bound of even numbers. Asked is the deviation.": math.sqrt(6 / D),
-        }
-        compare(got[1], he, what="he" + case, slips=slips)
-        slips = {
-            "`bound` is the deviation. Even numbers deviate by less than their bound.": he,
-            "`bound` is 3 deviations. It is the root of 3.": 3 * he,
-            "`bound` is below the deviation. Multiply by the root of 3.": he / math.sqrt(3),
-            "`bound` is the width of the range. From -a to a it is twice a.": math.sqrt(12) * he,
-            "`bound` is squared. Take the root.": 6 / D,
-            "`bound` has the fans swapped: D come in.": math.sqrt(6 / K),
-            "`bound` is for Xavier's variance. Asked is He's.": math.sqrt(6 / (D + K)),
-        }
-        compare(got[2], math.sqrt(3) * he, what="bound" + case, slips=slips)
+    shapes = (50, 180), (300, 12)
+    given = [answer.parts(answer(shape), "xavier", "he", "bound") for shape in shapes]
+    rules = (
+        ("xavier", lambda K, D: math.sqrt(2 / (D + K)), _SLIPS_OF_XAVIER),
+        ("he", lambda K, D: math.sqrt(2 / D), _SLIPS_OF_HE),
+        ("bound", lambda K, D: math.sqrt(6 / D), _SLIPS_OF_BOUND),
+    )
+    for i, (name, right, slips) in enumerate(rules):
+        each = zip(given, shapes, strict=True)
+        cases = [(f"{name} for the shape {shape}", got[i], shape) for got, shape in each]
+        compare_cases(cases, right, slips)
+
+
+_SLIPS_OF_XAVIER = {
+    "`xavier` is the variance. The deviation is its root.": lambda K, D: 2 / (D + K),
+    "`xavier` is the root of 1 / (D + K). There is a 2 above the line.": (
+        lambda K, D: (D + K) ** -0.5
+    ),
+    "`xavier` asks D alone. The gradient comes back from K.": lambda K, D: D**-0.5,
+    "`xavier` asks K alone. The signal comes from D.": lambda K, D: K**-0.5,
+    "`xavier` divides by the product of D and K. It is their sum.": (
+        lambda K, D: math.sqrt(2 / D / K)
+    ),
+    "`xavier` is the bound of even numbers. Asked is the deviation.": (
+        lambda K, D: math.sqrt(6 / (D + K))
+    ),
+    "`xavier` is He's. Xavier's asks both sides.": lambda K, D: math.sqrt(2 / D),
+}
+_SLIPS_OF_HE = {
+    "`he` is the variance. The deviation is its root.": lambda K, D: 2 / D,
+    "`he` divides by K, how many numbers come out. A sum has as many parts as come in.": (
+        lambda K, D: math.sqrt(2 / K)
+    ),
+    "`he` lacks the factor 2, by which ReLU's lost half is made good.": lambda K, D: D**-0.5,
+    "`he` is Xavier's. He's asks one side only.": lambda K, D: math.sqrt(2 / (D + K)),
+    "`he` is the bound of even numbers. Asked is the deviation.": lambda K, D: math.sqrt(6 / D),
+    "`he` goes by the larger of K and D. Of the two it is D, how many numbers come in.": (
+        lambda K, D: math.sqrt(2 / max(K, D))
+    ),
+    "`he` goes by the smaller of K and D. Of the two it is D, how many numbers come in.": (
+        lambda K, D: math.sqrt(2 / min(K, D))
+    ),
+}
+_SLIPS_OF_BOUND = {
+    "`bound` is the deviation. Even numbers deviate by less than their bound.": (
+        lambda K, D: math.sqrt(2 / D)
+    ),
+    "`bound` is 3 deviations. It is the root of 3.": lambda K, D: 3 * math.sqrt(2 / D),
+    "`bound` is below the deviation. Multiply by the root of 3.": lambda K, D: math.sqrt(2 / D / 3),
+    "`bound` is the width of the range. From -a to a it is twice a.": (
+        lambda K, D: 2 * math.sqrt(6 / D)
+    ),
+    "`bound` is squared. Take the root.": lambda K, D: 6 / D,
+    "`bound` has the fans swapped: D come in.": lambda K, D: math.sqrt(6 / K),
+    "`bound` is for Xavier's variance. Asked is He's.": lambda K, D: math.sqrt(6 / (D + K)),
+    "`bound` is for a variance of 1 / D. He's has a 2 above the line.": (
+        lambda K, D: math.sqrt(3 / D)
+    ),
+}
 
 
 @exercise(
@@ -88,33 +114,48 @@ def powers_of_ten(answer: Answer) -> None:
     """How small a product is."""
     few = torch.tensor([-0.5, 0.3, 2.0, -0.1, -1.5, 0.8])
     many = torch.from_numpy(np.random.default_rng(3).uniform(-1.2, 1.2, 3000)).float()
+    many[7] = 1e-9  # small, and not 0
+    cases = []
     for slopes in (few, many):
-        T, case = len(slopes), f"With {len(slopes)} slopes "
-        got, s = numbers(answer(slopes)), numbers(slopes)
+        T, got, s = len(slopes), numbers(answer(slopes)), numbers(slopes)
         refuse_if(got.size == T, "You give a number for each slope. Asked is one for all.")
-        sign = "the result is NaN: a number below 0 has no logarithm. But does its sign matter?"
-        refuse_if(np.isnan(got).any(), case + sign)
-        under = "the product is 0 to the computer, and its logarithm infinite. Do not multiply."
-        refuse_if(np.isinf(got).any(), case + under)
-        size, want = np.abs(s), np.log10(np.abs(s)).sum()
-        slips = {
-            "This is the product. Asked is its power of ten.": s.prod(),
-            "This is the size of the product. Asked is its power of ten.": size.prod(),
-            "These are powers of e. Asked are powers of ten.": want * math.log(10),
-            "These are powers of two. Asked are powers of ten.": want * math.log2(10),
-            "This is the mean power of one slope. Asked is that of all.": want / T,
-            "You take the mean slope for all of them. A small one takes more than a large one "
-            "gives back.": T * np.log10(size.mean()),
-            "This is the logarithm of a sum. The slopes multiply.": np.log10(size.sum()),
-            "You leave out the slopes below 0. Their size counts too.": np.log10(s[s > 0]).sum(),
-            "You give the sign of a slope to its power of ten. The size decides alone.": (
-                np.sign(s) * np.log10(size)
-            ).sum(),
-            "Yours counts slopes above 1 as 1. They make the product larger.": (
-                np.minimum(np.log10(size), 0).sum()
-            ),
-        }
-        compare(got, want, slips=slips, what=f"the result with {T} slopes")
+        case = f"With {T} slopes the result is "
+        if np.isnan(got).any() and np.isfinite(numbers(answer(slopes.abs()))).all():
+            refuse(case + "NaN: a number below 0 has no logarithm. But does its sign matter?")
+        if np.isinf(got).any() and not np.isfinite(numbers(answer(torch.full((T,), 0.2)))).all():
+            refuse(case + "infinite: the product is 0 to a float. Do not multiply.")
+        cases.append((f"the result with {T} slopes", got, (s,)))
+    whole = [got.size == 1 and got == np.round(got) for _, got, _ in cases]
+    near = [np.abs(got - _powers(*given)).max() < 1 for _, got, given in cases]
+    part = "You round to a whole power of ten. Asked is the power itself: about -1.5 for 0.03."
+    refuse_if(all(map(np.all, whole)) and all(near), part)
+    compare_cases(cases, _powers, _SLIPS_OF_POWERS)
+
+
+def _powers(s: Array) -> Any:
+    return np.log10(np.abs(s)).sum()
+
+
+_SLIPS_OF_POWERS: dict[str, Callable[[Array], Any]] = {
+    "This is the product. Asked is its power of ten.": lambda s: s.prod(),
+    "This is the size of the product. Asked is its power of ten.": lambda s: np.abs(s).prod(),
+    "These are powers of e. Asked are powers of ten.": lambda s: _powers(s) * math.log(10),
+    "These are powers of two. Asked are powers of ten.": lambda s: _powers(s) * math.log2(10),
+    "This is the mean power of one slope. Asked is that of all.": lambda s: _powers(s) / len(s),
+    "You take the mean slope for all of them. A small one takes more than a large one gives "
+    "back.": lambda s: len(s) * np.log10(np.abs(s).mean()),
+    "This is the logarithm of a sum. The slopes multiply.": lambda s: np.log10(np.abs(s).sum()),
+    "You leave out the slopes below 0. Their size counts too.": lambda s: _powers(s[s > 0]),
+    "You give the sign of a slope to its power of ten. The size decides alone.": (
+        lambda s: (np.sign(s) * np.log10(np.abs(s))).sum()
+    ),
+    "Yours counts slopes above 1 as 1. They make the product larger.": (
+        lambda s: _powers(np.minimum(np.abs(s), 1))
+    ),
+    "You take the first six slopes. There may be more.": lambda s: _powers(s[:6]),
+    "Yours leaves out the first slope.": lambda s: _powers(s[1:]),
+    "Yours leaves out the last slope.": lambda s: _powers(s[:-1]),
+}
 
 
 @exercise(
@@ -129,66 +170,99 @@ def powers_of_ten(answer: Answer) -> None:
 )
 def clip_all(answer: Answer) -> None:
     """Clip by the norm of all."""
-    drawn = [3 * g for g in _drawn((3, 2), (4,), (2, 2))]
-    drawn[1] /= 10  # a tensor that is short by itself
-    for gradients, most in ((drawn, 2.5), (drawn, 40.0), ([0 * g for g in drawn], 1.0)):
-        result = answer(gradients, most)
-        got = answer.parts(result, *(f"gradient {i}" for i in range(3)))
-        for i, (part, gradient) in enumerate(zip(got, gradients, strict=True)):
-            shapes = f"Gradient {i} had shape {tuple(gradient.shape)}, yours has {part.shape}."
-            refuse_if(part.shape != gradient.shape, shapes)
-        alone = [numbers(gradient).ravel() for gradient in gradients]
-        flat, lengths = np.concatenate(alone), [np.linalg.norm(part) for part in alone]
-        total = np.linalg.norm(flat)
-        parameters = [nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient.clone()
-        nn.utils.clip_grad_norm_(parameters, most)
-        want = np.concatenate([numbers(parameter.grad).ravel() for parameter in parameters])
-        slips = _slips_of_clipping(flat, alone, lengths, most) if total else {}
-        what = f"the result for a norm of {total:.3g} and max_norm={most:.3g}"
-        compare(np.concatenate([part.ravel() for part in got]), want, what=what, slips=slips)
+    three = [3 * g for g in _drawn((3, 2), (4,), (2, 2))]
+    three[1] /= 10  # a tensor that is short by itself
+    five = _drawn((4,), (2, 3, 2), (), (1, 4), (3, 3))
+    given = [(three, 2.5), (three, 40.0), ([g / 20 for g in three], 0.9), (five, 1.5)]
+    cases = [_clipped(answer, gradients, most) for gradients, most in given]
+    compare_cases(cases, lambda parts, most: _cut(parts, most, _length(parts)), _SLIPS_OF_CLIPPING)
+    what, got, _ = _clipped(answer, [0 * g for g in three], 1.0)
+    compare(got, 0 * got, what=what)
+    for gradients, most in given:
+        pairs = zip(answer(gradients, most), gradients, strict=True)
+        kept = any(np.may_share_memory(as_array(new), as_array(old)) for new, old in pairs)
+        old = "You hand back tensors that you were given. The result is new ones, also where "
+        refuse_if(kept, old + "nothing is shortened.")
 
 
-def _slips_of_clipping(
-    flat: Array, alone: list[Array], lengths: list[Any], most: float
-) -> dict[str, Array]:
-    """Say what is left of a gradient after typical slips."""
-    total = float(np.linalg.norm(flat))
+def _clipped(
+    answer: Answer, gradients: list[Tensor], most: float
+) -> tuple[str, Array, tuple[Any, ...]]:
+    """Return what a result is called, the result, flat, and for what it was made, as arrays."""
+    got = answer.parts(answer(gradients, most), *(f"gradient {i}" for i in range(len(gradients))))
+    for i, (part, gradient) in enumerate(zip(got, gradients, strict=True)):
+        shapes = f"Gradient {i} had shape {tuple(gradient.shape)}, yours has {part.shape}."
+        refuse_if(part.shape != gradient.shape, shapes)
+    parts = [numbers(gradient).ravel() for gradient in gradients]
+    what = f"the result for a norm of {_length(parts):.3g} and max_norm={most:.3g}"
+    return what, np.concatenate([part.ravel() for part in got]), (parts, most)
 
-    def cut(norm: float) -> Array:
-        return flat * min(1, most / norm)
 
-    return {
-        "You cut each entry. That bends the gradient: it points elsewhere now.": (
-            np.clip(flat, -most, most)
-        ),
-        "You cut each entry from above. That bends the gradient.": np.minimum(flat, most),
-        "You clip each tensor by its own norm. That bends the gradient: one norm is for all.": (
-            np.concatenate(
-                [g * min(1, most / n) for g, n in zip(alone, lengths, strict=True)],
-            )
-        ),
-        "You give each tensor the norm `max_norm`. One norm is for all.": np.concatenate(
-            [g * most / n for g, n in zip(alone, lengths, strict=True)]
-        ),
-        "You clip only the tensors that are too long by themselves. All are scaled together.": (
-            np.concatenate(
-                [g * (most / total if n > most else 1) for g, n in zip(alone, lengths, strict=True)]
-            )
-        ),
-        "You add the norms of the tensors. Their squares add up.": cut(sum(lengths)),
-        "You forgot the root: the norm is not the sum of squares.": cut(total**2),
-        "You add absolute values. The norm adds squares.": cut(np.abs(flat).sum()),
-        "You go by the largest entry. The norm takes all.": cut(np.abs(flat).max()),
-        "You go by the longest tensor. The norm takes all.": cut(max(lengths)),
-        "You go by a mean of squares. The norm takes their sum.": cut(total / flat.size**0.5),
-        "The norm is 1 now. It should be `max_norm`.": flat / total,
-        "A gradient shorter than `max_norm` stays as it is. You made it longer.": (
-            flat * most / total
-        ),
-        "The gradient is as long as before. It should be clipped.": flat,
-    }
+def _length(parts: list[Array]) -> float:
+    return float(np.linalg.norm(np.concatenate(parts)))
+
+
+def _cut(parts: list[Array], most: float, norm: float) -> Array:
+    return np.concatenate(parts) * min(1, most / norm)
+
+
+def _each(make: Callable[[Array, float, float], Array]) -> Callable[[list[Array], float], Array]:
+    """Make something of each tensor, of ``max_norm``, and of the norm of all."""
+    return lambda parts, most: np.concatenate([make(g, most, _length(parts)) for g in parts])
+
+
+def _by(norm: Callable[[list[Array]], Any]) -> Callable[[list[Array], float], Array]:
+    """Clip all by what is wrongly taken for their norm."""
+    return lambda parts, most: _cut(parts, most, norm(parts))
+
+
+_SLIPS_OF_CLIPPING: dict[str, Callable[[list[Array], float], Array]] = {
+    "You cut each entry. That bends the gradient: it points elsewhere now.": _each(
+        lambda g, most, total: np.clip(g, -most, most)
+    ),
+    "You cut each entry from above. That bends the gradient.": _each(
+        lambda g, most, total: np.minimum(g, most)
+    ),
+    "You clip each tensor by its own norm. That bends the gradient: one norm is for all.": _each(
+        lambda g, most, total: g * min(1, most / np.linalg.norm(g))
+    ),
+    "You give each tensor the norm `max_norm`. One norm is for all.": _each(
+        lambda g, most, total: g * most / np.linalg.norm(g)
+    ),
+    "You clip only the tensors that are too long by themselves. All are scaled together.": _each(
+        lambda g, most, total: g * (most / total if np.linalg.norm(g) > most else 1)
+    ),
+    "You add the norms of the tensors. Their squares add up.": _by(
+        lambda parts: sum(map(np.linalg.norm, parts))
+    ),
+    "You forgot the root: the norm is not the sum of squares.": _by(
+        lambda parts: _length(parts) ** 2
+    ),
+    "You add absolute values. The norm adds squares.": _by(
+        lambda parts: np.abs(np.concatenate(parts)).sum()
+    ),
+    "You go by the largest entry. The norm takes all.": _by(
+        lambda parts: np.abs(np.concatenate(parts)).max()
+    ),
+    "You go by the longest tensor. The norm takes all.": _by(
+        lambda parts: max(map(np.linalg.norm, parts))
+    ),
+    "You go by the first tensor. The norm takes all.": _by(lambda parts: np.linalg.norm(parts[0])),
+    "You go by the last tensor. The norm takes all.": _by(lambda parts: np.linalg.norm(parts[-1])),
+    "You go by a mean of squares. The norm takes their sum.": _by(
+        lambda parts: np.sqrt(np.mean(np.concatenate(parts) ** 2))
+    ),
+    "The norm is 1 now. It should be `max_norm`.": _each(
+        lambda g, most, total: g / total if total > most else g
+    ),
+    "You bring every gradient to the norm 1. Only a long one is shortened, to `max_norm`.": _each(
+        lambda g, most, total: g / total
+    ),
+    "A gradient shorter than `max_norm` stays as it is. You made it longer.": _each(
+        lambda g, most, total: g * most / total
+    ),
+    "The gradient is as long as before. It should be clipped.": _each(lambda g, most, total: g),
+}
 
 
 @exercise(
@@ -205,93 +279,226 @@ def _slips_of_clipping(
 )
 def batch_norm(answer: Answer) -> None:
     """Batch normalisation, both ways."""
-    x, gamma, beta, mean, variance = _drawn((5, 3), (3,), (3,), (3,), (3,))
-    x[:, 0], variance = x[:, 0] / 1000, torch.tensor([1e-6, 1.7, 0.8])  # eps counts
+    x, *rest = _drawn((5, 3), (3,), (3,), (3,))
+    x[:, 0] /= 1000  # eps counts
+    first: tuple[Any, ...] = (x, *rest, torch.tensor([1e-6, 1.7, 0.8]))
+    x, *rest = _drawn((3, 4), (4,), (4,), (4,), (4,))
+    second: tuple[Any, ...] = (x + 1, *rest[:3], rest[3] ** 2 + 0.1)
     for training in (True, False):
-        given = x, gamma, beta, mean, variance, 0.3, training
-        y, *moved = answer.parts(answer(*given), "y", "mean", "variance")
-        new = mean.clone(), variance.clone()
-        want = torch_batch_norm(x, *new, gamma, beta, training, 0.3)  # moves the new ones
-        X, scale, shift, *old = map(numbers, given[:5])
-        own = [X.mean(axis=0), X.var(axis=0)]
-        normal = partial(_normal, X, gamma=scale, beta=shift)
-        late = "You normalise by the running numbers after their step. The batch has its own."
-        slips = {
-            "You normalise each row. Each column is normalised, over the batch.": (
-                normal(X.mean(axis=1)[:, None], X.var(axis=1)[:, None])
-            ),
-            "You normalise the whole table at once. Each column has its own mean and variance.": (
-                normal(X.mean(), X.var())
-            ),
-            "In training you use the running numbers. The batch has its own.": normal(*old),
-            late: normal(*map(numbers, new)),
-            "In evaluation you use the batch. The running numbers serve.": normal(*own),
-        }
-        centre, spread = own if training else old
-        slips |= _slips_of_norm(X, centre, spread, scale, shift, count=len(x))
-        compare(y, numbers(want), what=f"y with training={training}", slips=slips)
-        batch = X.mean(axis=0), X.var(axis=0, ddof=1)
-        for k, name in enumerate(("mean", "variance")):
-            slips = _slips_of_running(name, old[k], batch[k], training)
-            if name == "variance":
-                by_n = "`variance` moves towards one that divides by N. This one, by N - 1."
-                slips[by_n] = 0.7 * old[k] + 0.3 * own[k]
-                deviation = "`variance` moves towards a deviation. Leave the root out."
-                slips[deviation] = 0.7 * old[k] + 0.3 * np.sqrt(batch[k])
-            what = f"{name} with training={training}"
-            compare(moved[k], numbers(new[k]), what=what, slips=slips)
+        _check_batches(answer, [(*first, 0.3, training), (*second, 0.75, training)], training)
+    alone: tuple[Any, ...] = (second[0][:1], *second[1:], 0.75, False)
+    y, *still = answer.parts(answer(*alone), "y", "mean", "variance")
+    for name, got, want in zip(("y", "mean", "variance"), (y, *still), _torch(*alone), strict=True):
+        compare(got, numbers(want), what=f"{name} of a single row in evaluation")
+    for training in (True, False):
+        _check_gradient(
+            lambda x, gamma, beta, on=training: answer(x, gamma, beta, *second[3:], 0.75, on)[0],
+            lambda x, gamma, beta, on=training: _torch(x, gamma, beta, *second[3:], 0.75, on)[0],
+            {"x": second[0], "gamma": second[1], "beta": second[2]},
+            slips=partial(_slips_of_held, dim=0) if training else None,
+        )
 
 
-def _slips_of_running(name: str, old: Array, batch: Array, training: bool) -> dict[str, Array]:
+def _torch(x: Tensor, gamma: Tensor, beta: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+    """Let torch do it; it moves the running mean and variance that it is given."""
+    mean, variance, momentum, training = rest
+    new = mean.clone(), variance.clone()
+    return torch_batch_norm(x, *new, gamma, beta, training, momentum), *new
+
+
+def _check_batches(answer: Answer, given: list[tuple[Any, ...]], training: bool) -> None:
+    """Refuse what is wrong in training, or in evaluation."""
+    cases: dict[str, list[Any]] = {"y": [], "mean": [], "variance": []}
+    for each in given:
+        got = answer.parts(answer(*each), *cases)
+        x, gamma, beta, *old = map(numbers, each[:5])
+        own = x.mean(axis=0), x.var(axis=0)
+        new = [numbers(part) for part in _torch(*each)[1:]]
+        mean, variance = own if training else old
+        norm = _Norm(x, mean, variance, gamma, beta, count=len(x))
+        batch = own[0], x.var(axis=0, ddof=1)
+        arguments: list[Any] = [(norm, old, new)]
+        arguments += [(old[k], batch[k], own[k], each[5]) for k in range(2)]
+        for part, name, those in zip(got, cases, arguments, strict=True):
+            cases[name].append((f"{name} with training={training}", part, those))
+    compare_cases(cases["y"], lambda norm, *_: norm.y(), _slips_of_batch(training))
+    for name in ("mean", "variance"):
+        moves = f"In evaluation your `{name}` moves. Nothing is learned then: it stays."
+        if training:
+            compare_cases(cases[name], _step, _slips_of_step(name))
+        else:
+            compare_cases(cases[name], lambda old, *_: old, {moves: _step})
+
+
+def _step(old: Array, batch: Array, by_n: Array, momentum: float) -> Array:
+    """Move a running number towards the batch's; the last but one is it divided by N."""
+    return (1 - momentum) * old + momentum * batch
+
+
+def _slips_of_step(name: str) -> dict[str, Callable[..., Array]]:
     """Say what a running number becomes if it moves the wrong way."""
-    if not training:
-        still = f"In evaluation your `{name}` moves. Nothing is learned then: it stays."
-        return {still: 0.7 * old + 0.3 * batch}
-    return {
-        f"`{name}` has its momentum the wrong way round: 0.3 is the share of the batch.": (
-            0.3 * old + 0.7 * batch
+    slips: dict[str, Callable[..., Array]] = {
+        f"`{name}` has its momentum the wrong way round: it is the share of the batch.": (
+            lambda old, batch, by_n, momentum: _step(batch, old, by_n, momentum)
         ),
-        f"`{name}` stays as it was. In training it moves towards the batch.": old,
-        f"`{name}` is the batch's own. It goes a part of the way there.": batch,
-        f"`{name}` takes from the batch, and lets go of nothing.": old + 0.3 * batch,
+        f"`{name}` stays as it was. In training it moves towards the batch.": lambda old, *_: old,
+        f"`{name}` is the batch's own. It goes a part of the way there.": (
+            lambda old, batch, by_n, momentum: batch
+        ),
+        f"`{name}` takes from the batch, and lets go of nothing.": (
+            lambda old, batch, by_n, momentum: old + momentum * batch
+        ),
     }
+    if name == "variance":
+        slips["`variance` moves towards one that divides by N. This one, by N - 1."] = (
+            lambda old, batch, by_n, momentum: _step(old, by_n, by_n, momentum)
+        )
+        slips["`variance` moves towards a deviation. Leave the root out."] = (
+            lambda old, batch, by_n, momentum: _step(old, np.sqrt(batch), by_n, momentum)
+        )
+    return slips
 
 
-def _normal(
-    x: Array, mean: Any, variance: Any, gamma: Array, beta: Array, *, eps: float = EPS
-) -> Array:
-    return np.asarray(gamma * (x - mean) / np.sqrt(variance + eps) + beta)
+@dataclass(frozen=True)
+class _Norm:
+    """What is normalised, and by which mean and variance, over so many numbers."""
+
+    x: Array
+    mean: Any
+    variance: Any
+    gamma: Any
+    beta: Any
+    count: int
+    eps: float = EPS
+
+    def y(self, **other: Any) -> Array:
+        """Normalise, with some things other than they are."""
+        n = replace(self, **other)
+        return np.asarray(n.gamma * (n.x - n.mean) / np.sqrt(n.variance + n.eps) + n.beta)
+
+    def over(self, *axes: int) -> Array:
+        """Normalise over other axes."""
+        mean, variance = self.x.mean(axis=axes, keepdims=True), self.x.var(axis=axes, keepdims=True)
+        return self.y(mean=mean, variance=variance)
 
 
-def _over(x: Array, gamma: Array, beta: Array, *axes: int) -> Array:
-    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
-    return _normal(x, mean, variance, gamma, beta)
-
-
-def _slips_of_norm(
-    x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, count: int
-) -> dict[str, Array]:
-    """Say what becomes of x if it is normalised wrongly, by a mean and variance of so many."""
-    z = (x - mean) / np.sqrt(variance + EPS)
+def _slips_of_norm(letter: str) -> dict[str, Callable[..., Array]]:
+    """Say what becomes of x if it is normalised wrongly, by a variance of so many."""
     return {
         "Your eps stands outside the root. It is added to the variance.": (
-            gamma * (x - mean) / (np.sqrt(variance) + EPS) + beta
+            lambda n, *_: n.y(variance=(np.sqrt(n.variance) + EPS) ** 2, eps=0)
         ),
-        "The eps is missing: it is 1e-5, and added to the variance.": (
-            _normal(x, mean, variance, gamma, beta, eps=0)
+        "The eps is missing: it is 1e-5, and added to the variance.": lambda n, *_: n.y(eps=0),
+        f"You divide by {letter} - 1 for the variance that normalises. It divides by {letter}.": (
+            lambda n, *_: n.y(variance=n.variance * n.count / (n.count - 1))
         ),
-        "You divide by N - 1 for the variance that normalises. It divides by N.": (
-            _normal(x, mean, variance * count / (count - 1), gamma, beta)
+        "You divide by the variance. It is its root.": (
+            lambda n, *_: n.y(variance=(n.variance + EPS) ** 2, eps=0)
         ),
-        "You divide by the variance. It is its root.": gamma * (x - mean) / (variance + EPS) + beta,
-        "The mean is not subtracted.": _normal(x, 0, variance, gamma, beta),
-        "Nothing is divided by: is the variance in it?": gamma * (x - mean) + beta,
-        "`gamma` is missing.": z + beta,
-        "`beta` is missing.": gamma * z,
-        "`gamma` and `beta` are missing.": z,
-        "`gamma` and `beta` have changed places.": beta * z + gamma,
-        "`gamma` multiplies `beta` too.": gamma * (z + beta),
+        "The mean is not subtracted.": lambda n, *_: n.y(mean=0),
+        "The mean is not subtracted, in the variance neither.": (
+            lambda n, *_: n.y(mean=0, variance=n.variance + n.mean**2)
+        ),
+        "The root is drawn twice: a deviation is a root already.": (
+            lambda n, *_: n.y(variance=np.sqrt(n.variance))
+        ),
+        "Nothing is divided by: is the variance in it?": lambda n, *_: n.y(variance=1, eps=0),
+        "`gamma` is missing.": lambda n, *_: n.y(gamma=1),
+        "`beta` is missing.": lambda n, *_: n.y(beta=0),
+        "`gamma` and `beta` are missing.": lambda n, *_: n.y(gamma=1, beta=0),
+        "`gamma` and `beta` have changed places.": lambda n, *_: n.y(gamma=n.beta, beta=n.gamma),
+        "`gamma` multiplies `beta` too.": lambda n, *_: n.y(beta=n.gamma * n.beta),
     }
+
+
+def _slips_of_batch(training: bool) -> dict[str, Callable[..., Array]]:
+    """Say what becomes of x if something else than its own columns normalises it."""
+    slips: dict[str, Callable[..., Array]] = {
+        "You normalise each row. Each column is normalised, over the batch.": (
+            lambda n, *_: n.over(1)
+        ),
+        "You normalise the whole table at once. Each column has its own mean and variance.": (
+            lambda n, *_: n.over(0, 1)
+        ),
+    }
+    if training:
+        slips["In training you use the running numbers. The batch has its own."] = (
+            lambda n, old, new: n.y(mean=old[0], variance=old[1])
+        )
+        slips["You normalise by the running numbers after their step. The batch has its own."] = (
+            lambda n, old, new: n.y(mean=new[0], variance=new[1])
+        )
+    else:
+        slips["In evaluation you use the batch. The running numbers serve."] = lambda n, *_: n.over(
+            0
+        )
+    return slips | _slips_of_norm("N")
+
+
+def _slips_of_held(x: Tensor, gamma: Tensor, beta: Tensor, dim: int) -> dict[str, Tensor]:
+    """Say what becomes of x if its mean or variance lets no gradient through."""
+    mean, variance = x.mean(dim, keepdim=True), x.var(dim, correction=0, keepdim=True)
+    parts = {
+        "mean and variance let": (mean.detach(), variance.detach()),
+        "mean lets": (mean.detach(), variance),
+        "variance lets": (mean, variance.detach()),
+    }
+    return {
+        f"Your {part} no gradient through. What is made of x depends on x.": (
+            gamma * (x - mean) / (variance + EPS).sqrt() + beta
+        )
+        for part, (mean, variance) in parts.items()
+    }
+
+
+def _check_gradient(
+    make: Callable[..., Any],
+    right: Callable[..., Tensor],
+    given: Mapping[str, Tensor],
+    *,
+    slips: Callable[..., dict[str, Tensor]] | None = None,
+) -> None:
+    """Refuse a result through which the gradient does not come back whole to what it is made of.
+
+    ``slips`` makes results whose gradient to the first of them is a slip.
+    """
+    leaves = [value.clone().requires_grad_() for value in given.values()]
+    _refuse_other_type(make(*given.values()))
+    got, want = make(*leaves), right(*leaves)
+    _refuse_without_graph(got)
+    push = torch.arange(want.numel()).reshape(want.shape).cos()  # another weight for each entry
+    wanted = torch.autograd.grad((push * want).sum(), leaves)
+    arrived = _gone_back(push * got, leaves)
+    lost = [f"`{name}`" for name, slope in zip(given, arrived, strict=True) if not slope.any()]
+    cut = f"No gradient comes back to {', '.join(lost)}. A copy, `detach` or `no_grad` cuts it off."
+    refuse_if(bool(lost), cut)
+    held = {
+        message: numbers(torch.autograd.grad((push * slip).sum(), leaves[0])[0])
+        for message, slip in (slips(*leaves) if slips else {}).items()
+    }
+    for name, slope, true in zip(given, arrived, wanted, strict=True):
+        what = f"the gradient that comes back to {name}"
+        compare(slope, numbers(true), what=what, slips=held if name == next(iter(given)) else {})
+
+
+def _gone_back(result: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Bring the gradient of the sum back, 0 where there is no way."""
+    try:
+        return torch.autograd.grad(result.sum(), leaves, materialize_grads=True)
+    except RuntimeError as fault:
+        refuse(f"No gradient goes back through your result: {str(fault).split(':')[0]}.")
+
+
+def _refuse_other_type(result: Any) -> None:
+    """Refuse what no gradient can come back from, whatever it was made of."""
+    kind = f"Where tensors come in, tensors go out. Yours is of the type {type(result).__name__}: "
+    refuse_if(not isinstance(result, Tensor), kind + "no gradient goes back through it.")
+
+
+def _refuse_without_graph(result: Any) -> None:
+    _refuse_other_type(result)
+    cut = "Your result does not know how it was made: no gradient goes back."
+    refuse_if(not result.requires_grad, cut)
 
 
 @exercise(
@@ -305,26 +512,42 @@ def _slips_of_norm(
 )
 def layer_norm(answer: Answer) -> None:
     """Layer normalisation."""
-    for shape in ((5, 4), (2, 3, 4)):
-        x, gamma, beta = _drawn(shape, (4,), (4,))
+    cases, both = [], [_drawn(shape, shape[-1:], shape[-1:]) for shape in ((5, 4), (2, 3, 6))]
+    for x, gamma, beta in both:
         x[0] /= 1000  # eps counts
-        got, (X, scale, shift) = answer(x, gamma, beta), map(numbers, (x, gamma, beta))
-        over = partial(_over, X, scale, shift)
-        slips = {
-            "You normalise over the batch: each example would see the others.": over(0),
-            "You normalise all at once: each example would see the others.": (
-                over(*range(len(shape)))
-            ),
-            "You normalise over time: a word would see the words after it.": over(len(shape) - 2),
-            "You normalise each text as a whole: a word would see the others.": over(-2, -1),
-            "You normalise over all but the last axis. Only the last one.": (
-                over(*range(len(shape) - 1))
-            ),
-        }
+        X, scale, shift = map(numbers, (x, gamma, beta))
         mean, variance = X.mean(axis=-1, keepdims=True), X.var(axis=-1, keepdims=True)
-        slips |= _slips_of_norm(X, mean, variance, scale, shift, count=4)
-        want = torch_layer_norm(x, (4,), gamma, beta)
-        compare(got, numbers(want), what=f"the result for shape {shape}", slips=slips)
+        norm = _Norm(X, mean, variance, scale, shift, count=X.shape[-1])
+        cases.append((f"the result for shape {X.shape}", answer(x, gamma, beta), (norm,)))
+    compare_cases(cases, _Norm.y, _SLIPS_OF_AXES | _slips_of_norm("D"))
+    for x, gamma, beta in both:
+        _check_gradient(
+            answer,
+            lambda x, gamma, beta: torch_layer_norm(x, x.shape[-1:], gamma, beta),
+            {"x": x + 1, "gamma": gamma, "beta": beta},
+            slips=partial(_slips_of_held, dim=-1),
+        )
+
+
+_SLIPS_OF_AXES: dict[str, Callable[[_Norm], Array]] = {
+    "You normalise over the batch: each example would see the others.": lambda n: n.over(0),
+    "You normalise all at once: each example would see the others.": (
+        lambda n: n.over(*range(n.x.ndim))
+    ),
+    "You normalise over time: a word would see the words after it.": lambda n: n.over(1),
+    "You normalise over the last axis but one. What stands there are others, examples or words.": (
+        lambda n: n.over(-2)
+    ),
+    "You normalise each text as a whole: a word would see the others.": (
+        lambda n: n.over(*range(1, n.x.ndim))
+    ),
+    "You normalise over the last two axes: examples or words would see the others.": (
+        lambda n: n.over(-2, -1)
+    ),
+    "You normalise over all but the last axis. Only the last one.": (
+        lambda n: n.over(*range(n.x.ndim - 1))
+    ),
+}
 
 
 @exercise(
@@ -338,42 +561,94 @@ def layer_norm(answer: Answer) -> None:
 )
 def residual_block(answer: Answer) -> None:
     """A residual block."""
-    given = _drawn((3, 4), (6, 4), (6,), (4, 6), (4,))
-    x, W1, b1, W2, b2 = map(numbers, given)
-    z, bend = x @ W1.T + b1, partial(np.maximum, 0)
-    branch = bend(z) @ W2.T + b2
-    slips = {
-        "Your ReLU comes after the sum, and only there. It belongs between the layers.": (
-            bend(x + z @ W2.T + b2)
-        ),
-        "A ReLU too many, after the sum: nothing below 0 gets past the block.": bend(x + branch),
-        "A ReLU too many, at the end of the branch: it could only ever add.": x + bend(branch),
-        "Your ReLU stands at the end of the branch. It belongs between the layers.": (
-            x + bend(z @ W2.T + b2)
-        ),
-        "Your ReLU stands before the first layer. It belongs between the two.": (
-            x + (bend(x) @ W1.T + b1) @ W2.T + b2
-        ),
-        "The ReLU is missing: two linear layers are one.": x + z @ W2.T + b2,
-        "There is no skip: x is not added.": branch,
-        "You multiply by x. The skip adds it.": x * branch,
-        "You subtract the branch. It is added.": x - branch,
-        "You subtract x. It is added.": branch - x,
-        "Your skip takes the ReLU of x. It takes x as it is.": bend(x) + branch,
-        "`b1` is missing.": x + bend(z - b1) @ W2.T + b2,
-        "`b2` is missing.": x + branch - b2,
-        "Both biases are missing.": x + bend(z - b1) @ W2.T,
-    }
-    compare(answer(*given), x + branch, slips=slips)
-    root = given[0].requires_grad_()
-    got = answer(root, *(0 * weight for weight in given[1:]))
-    compare(got, x, what="the result with all weights 0")
-    graph = isinstance(got, Tensor) and got.requires_grad
-    refuse_if(not graph, "Your result does not know how it was made: no gradient goes back.")
-    (slope,) = torch.autograd.grad(got.sum(), root, materialize_grads=True)
+    both = [_drawn((N, D), (H, D), (H,), (D, H), (D,)) for N, D, H in ((3, 4, 6), (5, 3, 2))]
+    cases = []
+    for given in both:
+        what = f"the result for x of shape {tuple(given[0].shape)}"
+        cases.append((what, answer(*given), tuple(map(numbers, given))))
+    compare_cases(cases, lambda *given: given[0] + _branch(*given), _SLIPS_OF_BLOCK)
+    still = [0 * weight for weight in both[0][1:]]
+    _refuse_other_type(answer(both[0][0], *still))
+    root = both[0][0].clone().requires_grad_()
+    got = answer(root, *still)
+    compare(got, numbers(root), what="the result with all weights 0")
+    _refuse_without_graph(got)
+    (slope,) = _gone_back(got, [root])
     part = "a part" if slope.any() else "nothing"
     lost = f"With all weights 0 the gradient should go back to x whole. In yours {part} does."
-    refuse_if(not torch.equal(slope, torch.ones(3, 4)), lost)
+    refuse_if(not torch.equal(slope, torch.ones_like(root)), lost)
+    names = ("x", "W1", "b1", "W2", "b2")
+    for given in both:
+        _check_gradient(
+            answer,
+            _block,
+            dict(zip(names, given, strict=True)),
+            slips=lambda x, *weights: {
+                "To x the gradient comes back by the skip alone. The branch is a way too.": (
+                    x - x.detach() + _block(x.detach(), *weights)
+                ),
+                "To x the gradient comes back by the branch alone. The skip is a way too.": (
+                    x.detach() - x + _block(x, *weights)
+                ),
+            },
+        )
+
+
+def _block(x: Tensor, W1: Tensor, b1: Tensor, W2: Tensor, b2: Tensor) -> Tensor:
+    return x + torch.relu(x @ W1.T + b1) @ W2.T + b2
+
+
+def _bend(z: Array) -> Array:
+    return np.maximum(z, 0)
+
+
+def _straight(z: Array) -> Array:
+    return z
+
+
+def _branch(
+    x: Array,
+    W1: Array,
+    b1: Array,
+    W2: Array,
+    b2: Array,
+    *,
+    early: Callable[[Array], Array] = _straight,
+    between: Callable[[Array], Array] = _bend,
+) -> Array:
+    """Make a note of x by two layers, with a bend before and between them."""
+    return np.asarray(between(early(x) @ W1.T + b1) @ W2.T + b2)
+
+
+_SLIPS_OF_BLOCK: dict[str, Callable[..., Array]] = {
+    "Your ReLU comes after the sum, and only there. It belongs between the layers.": (
+        lambda x, *w: _bend(x + _branch(x, *w, between=_straight))
+    ),
+    "A ReLU too many, after the sum: nothing below 0 gets past the block.": (
+        lambda x, *w: _bend(x + _branch(x, *w))
+    ),
+    "A ReLU too many, at the end of the branch: it could only ever add.": (
+        lambda x, *w: x + _bend(_branch(x, *w))
+    ),
+    "Your ReLU stands at the end of the branch. It belongs between the layers.": (
+        lambda x, *w: x + _bend(_branch(x, *w, between=_straight))
+    ),
+    "Your ReLU stands before the first layer. It belongs between the two.": (
+        lambda x, *w: x + _branch(x, *w, early=_bend, between=_straight)
+    ),
+    "The ReLU is missing: two linear layers are one.": (
+        lambda x, *w: x + _branch(x, *w, between=_straight)
+    ),
+    "There is no skip: x is not added.": _branch,
+    "You multiply by x. The skip adds it.": lambda x, *w: x * _branch(x, *w),
+    "You subtract the branch. It is added.": lambda x, *w: x - _branch(x, *w),
+    "You subtract x. It is added.": lambda x, *w: _branch(x, *w) - x,
+    "Your skip takes the ReLU of x. It takes x as it is.": lambda x, *w: _bend(x) + _branch(x, *w),
+    "You add x twice.": lambda x, *w: 2 * x + _branch(x, *w),
+    "`b1` is missing.": lambda x, W1, b1, W2, b2: x + _branch(x, W1, 0 * b1, W2, b2),
+    "`b2` is missing.": lambda x, W1, b1, W2, b2: x + _branch(x, W1, b1, W2, 0 * b2),
+    "Both biases are missing.": lambda x, W1, b1, W2, b2: x + _branch(x, W1, 0 * b1, W2, 0 * b2),
+}
 
 
 @exercise(
@@ -388,23 +663,34 @@ def residual_block(answer: Answer) -> None:
 )
 def open_gate(answer: Answer) -> None:
     """Open the forget gate."""
-    for layers, both, bias in ((1, False, 1.5), (2, True, 3.0)):
+    for H, layers, both, bias in ((4, 1, False, 1.3), (5, 2, True, 2.9)):
         with seeded(3):
-            lstm = nn.LSTM(3, 4, num_layers=layers, bidirectional=both)
+            lstm = nn.LSTM(3, H, num_layers=layers, bidirectional=both)
         held = dict(lstm.named_parameters())
         before = {name: numbers(p) for name, p in held.items()}
         another = "Set the biases of the LSTM that you are given, and return it: yours is another."
-        refuse_if(answer(lstm, bias) is not lstm, another)
+        with torch.enable_grad():
+            refuse_if(answer(lstm, bias) is not lstm, another)
+            off = (
+                "You switched gradients off for good. `with torch.no_grad():` does so for a block."
+            )
+            refuse_if(not torch.is_grad_enabled(), off)
         now = dict(lstm.named_parameters())
         fresh = "There is a new `{}`. An optimizer still holds the old one: write into that."
         for name, p in held.items():
             refuse_if(now.get(name) is not p, fresh.format(name))
             weight = name.startswith("weight") and not np.array_equal(numbers(p), before[name])
             refuse_if(weight, f"You changed `{name}`. The gate opens by its bias alone.")
+            frozen = f"`{name}` asks for no gradient any more: nothing would train it."
+            refuse_if(not p.requires_grad, frozen)
         for name in filter(lambda name: name.startswith("bias_ih"), held):
             beside = name.replace("ih", "hh")
             got = numbers(held[name]) + numbers(held[beside])
             _refuse_shut(got, before[name], before[beside], bias, f"{name} + {beside}")
+            for each in (name, beside):
+                moved = np.delete(numbers(held[each]) != before[each], slice(H, 2 * H))
+                rest = f"In `{each}` other numbers than those of f have changed. They stay."
+                refuse_if(moved.any(), rest)
 
 
 def _refuse_shut(got: Array, ih: Array, hh: Array, bias: float, what: str) -> None:
@@ -421,7 +707,7 @@ def _refuse_shut(got: Array, ih: Array, hh: Array, bias: float, what: str) -> No
     refuse_if(set_now != ["f"], alone.format(" and ".join(set_now)))
     f, ih, hh = new[1], first[1], second[1]
     slips = {
-        "You set both biases of the gate. They are added, so yours counts twice.": 2 * bias + 0 * f,
+        "Your two biases of the gate are `bias` twice, in sum. They are added.": 2 * bias + 0 * f,
         "You set `bias_ih`. What chance left in `bias_hh` is added to it.": bias + hh,
         "You set `bias_hh`. What chance left in `bias_ih` is added to it.": bias + ih,
         "You add to the old bias. Set it.": ih + hh + bias,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,9 @@ NO_B = "The bias is missing."
 WHOSE = "Your biases belong to the rows. They belong to the columns, one to each neuron."
 
 
-def _drawn(*shapes: tuple[int, ...]) -> list[Array]:
+def _drawn(*shapes: tuple[int, ...], seed: int = SEED) -> list[Array]:
     """Return arrays of these shapes, the same each time."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     return [rng.normal(size=shape).round(2) for shape in shapes]
 
 
@@ -154,9 +156,8 @@ def _why_sum(got: Any, want: Any, a: tuple[int, ...], b: tuple[int, ...]) -> str
 def leaky_layer(answer: Answer) -> None:
     """A layer that leaks."""
     for shape, H, leak in (((3, 3), 3, 0.5), ((4, 2, 5), 3, 0.1)):
-        X, W, b = _drawn(shape, (shape[-1], H), (H,))
-        watched, taken = _watched(X)
-        got, Z = answer(watched, W, b, leak), X @ W + b
+        X, W, b = _drawn(shape, (shape[-1], H), (H,), seed=10)  # a row of each kind
+        got, Z = answer(X, W, b, leak), X @ W + b
 
         def bend(Z: Array, leak: float = leak) -> Array:
             return np.where(Z > 0, Z, leak * Z)
@@ -178,30 +179,37 @@ def leaky_layer(answer: Answer) -> None:
             slips["W lies on its side in yours: one column for each neuron."] = bend(X @ W.T + b)
             slips[WHOSE] = bend(X @ W + b[:, None])
         compare(got, bend(Z), what=f"the result for X of shape {shape}", slips=slips)
-        one_by_one = "Right, but row by row. One product takes all rows at once: no loop."
-        refuse_if(bool(taken), one_by_one)
+    for names in (("row", "input", "neuron"), ("text", "word", "input", "neuron")):
+        few = _lines_run(answer, dict.fromkeys(names, 2))
+        for name in names:
+            more = _lines_run(answer, {**dict.fromkeys(names, 2), name: 9})
+            loop = f"Right, but {name} by {name}. One product takes all at once: no loop."
+            refuse_if(more != few, loop)
 
 
-def _watched(values: Array) -> tuple[Array, list[Any]]:
-    """Return an array, and a list that does not stay empty if single rows are taken of it."""
-    taken: list[Any] = []
+LIBRARIES = {*sys.stdlib_module_names, "numpy", "torch", "companion"} - {"__main__"}
 
-    class Watched(np.ndarray):
-        def __iter__(self) -> Any:
-            taken.append(...)
-            return super().__iter__()
 
-        def __getitem__(self, key: Any) -> Any:
-            first = key[0] if isinstance(key, tuple) and key else key
-            taken.extend([first] * isinstance(first, int | np.integer))
-            return super().__getitem__(key)
+def _lines_run(answer: Answer, sizes: dict[str, int]) -> int:
+    """Count the lines of the learner's code that run: with a loop they grow with a size."""
+    *shape, D, H = sizes.values()
+    given, lines, tracer = _drawn((*shape, D), (D, H), (H,)), 0, sys.gettrace()
 
-        def __repr__(self) -> str:  # to print it is not to take its rows
-            return repr(self.view(np.ndarray))
+    def count(*_: Any) -> Any:
+        nonlocal lines
+        lines += 1
+        return count
 
-        __str__ = __repr__
+    def enter(frame: FrameType, *_: Any) -> Any:
+        module = str(frame.f_globals.get("__name__"))
+        return None if module.partition(".")[0] in LIBRARIES else count
 
-    return values.view(Watched), taken
+    sys.settrace(enter)
+    try:
+        answer(*given, 0.5)
+    finally:
+        sys.settrace(tracer)
+    return lines
 
 
 @exercise(
@@ -261,26 +269,35 @@ AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
 def rosenblatt(answer: Answer) -> None:
     """A neuron that learns."""
     drawn, line = _drawn((9, 3), (3,))
-    cases = {
-        "nine random points": (drawn, (drawn @ line > 0.3).astype(int), 4, False),
-        "AND": (CORNERS, AND, 20, True),
-        "XOR": (CORNERS, XOR, 20, False),
-    }
-    for name, (X, y, rounds, learned) in cases.items():
-        case, want = f"for {name} after {rounds} rounds", _taught(X, y, rounds)
+    cases = [
+        ("nine random points", drawn, (drawn @ line > 0.3).astype(int), 4, False),
+        ("AND", CORNERS, AND, 20, True),
+        ("XOR", CORNERS, XOR, 20, False),
+        ("AND", CORNERS, AND, 5, False),
+        ("AND", CORNERS, AND, 8, True),  # right after a last mistake
+        ("two points", CORNERS[:2, 1:], AND[2:], 1, False),  # one of them at a score of 0
+        ("two points", CORNERS[:2, 1:], XOR[1:4:2], 1, False),
+    ]
+    for name, X, y, rounds, learned in cases:
+        after = f"after {rounds} round{'s' * (rounds > 1)}"
+        case, want = f"for {name} {after}", _taught(X, y, rounds)
         result = answer(X, y, rounds)
         w, b, claim = answer.parts(result, "w", "b", "learned")
         refuse_if(b.size != 1, f"`b` is one number. Yours has shape {b.shape}.")
         refuse_if(claim.size != 1, f"`learned` is True or False. Yours has shape {claim.shape}.")
+        refuse_if(claim.item() not in (0, 1), f"`learned` is True or False. Yours is {claim}.")
         slips = _slips_of_rosenblatt(X, y, rounds)
         compare(w, want[:-1], what=f"the w {case}", slips={t: s[:-1] for t, s in slips.items()})
         compare(b.item(), want[-1], what=f"the b {case}")
         claims = "You claim that your neuron has learned XOR. No single neuron can."
         refuse_if(bool(claim.item()) and name == "XOR", claims)
-        still = f"You claim that all {name} are right. Not all are, after {rounds} rounds."
+        zero = bool(((2 * y - 1) * (X @ want[:-1] + want[-1]) >= 0).all())
+        still = "One score is 0, which is a mistake for both labels, at the end too." * zero
+        still = f"You claim that all is right for {name} {after}. {still or 'Not all are.'}"
         refuse_if(bool(claim.item()) and not learned, still)
-        modest = f"Your weights get all of {name} right, and you say they have not learned it."
-        refuse_if(learned and not claim.item(), modest)
+        modest = f"Your weights get all of {name} right {after}, and you say they have not learned."
+        last = " The mistakes of the last round were made by other weights: ask the final ones."
+        refuse_if(learned and not claim.item(), modest + last * (rounds == 8))
 
 
 def _taught(X: Array, y: Array, rounds: int, **slip: Any) -> Array:
@@ -313,7 +330,7 @@ def _slips_of_rosenblatt(X: Array, y: Array, rounds: int) -> dict[str, Array]:
         "You take away only. After a missed yes, add the example.": {"up": 0},
         "Your weights change at the end of a round. They change at once.": {"late": True},
         "You stay with an example until it is right. Go on after one change.": {"tries": 99},
-        "You stop after the first round.": {"rounds": 1},
+        "These are the weights of one round. Do you stop there, or begin anew in each?": {"rounds": 1},
         "One round is missing.": {"rounds": rounds - 1},
         "One round too many.": {"rounds": rounds + 1},
         "You go through the examples from the last to the first.": {"order": -1},
@@ -440,6 +457,11 @@ def count_and_score(answer: Answer) -> None:
         "You score each word once, however often it stands there.": np.minimum(want, 1) @ W,
     }
     compare(scores, want @ W, what="scores", slips=slips)
+    result = answer(["Art art film"], ["film", "art"], W[:3])
+    counts, scores = answer.parts(result, "counts", "scores")
+    other = "for one text and two words"
+    compare(counts, [[1, 2, 0]], what=f"the counts {other}")
+    compare(scores, [W[0] + 2 * W[1]], what=f"the scores {other}")
 
 
 def _counted(texts: list[list[str]]) -> Array:

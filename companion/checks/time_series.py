@@ -25,6 +25,17 @@ def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
     refuse_if(not same, message)
 
 
+def _refuse_whole(got: Array, want: Array, message: str) -> None:
+    """Refuse numbers that are right but for what stands behind the point."""
+    cut = any(_same(got, each) for each in (np.trunc(want), np.floor(want), np.round(want)))
+    refuse_if(cut and not _same(got, want), message)
+
+
+def _same(got: Array, want: Array) -> bool:
+    """Say whether an array has this shape and these values."""
+    return got.shape == want.shape and close(got, want)
+
+
 @exercise(
     difficulty=1,
     minutes=5,
@@ -38,7 +49,7 @@ def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
 def repeat_season(answer: Answer) -> None:
     """The same month, a year ago."""
     year = np.array([21, 24, 38, 55, 80, 112, 140, 133, 90, 52, 30, 26])
-    tubs = np.round(np.concatenate([year, 1.1 * year, 1.3 * year, 1.2 * year]))
+    tubs = np.round(np.concatenate([2 * year, 2.2 * year, 2.6 * year, 2.4 * year])) / 2
     origin, season, horizon = 27, 12, 18
     other = tubs.copy()
     other[origin:] += 7
@@ -59,6 +70,7 @@ def repeat_season(answer: Answer) -> None:
         "You repeat as many months as you forecast, not a season.": tubs[origin - horizon : origin],
     }
     wrapped = {text: slip[ahead % len(slip)] for text, slip in slips.items()}
+    _refuse_whole(got, last[ahead % season], "You turn the tubs into whole ones. Half tubs count.")
     compare(got, last[ahead % season], slips=wrapped)
     got = answer(tubs[:9], 7, season=7, horizon=3)
     compare(got, tubs[:3], what="the result for 3 days of a week, after the first week")
@@ -100,11 +112,18 @@ def cut_windows(answer: Answer) -> None:
             "Your targets run backwards in time.": after[:, ::-1],
         }
         compare(targets, after, what="targets", slips=slips)
-
-
-def _same(got: Array, want: Array) -> bool:
-    """Say whether an array has this shape and these values."""
-    return got.shape == want.shape and close(got, want)
+    thirds = SUNSPOTS / 3
+    for series in (thirds, thirds[:7]):  # many pairs, and a single one
+        inputs, targets = answer.parts(answer(series, length=4, horizon=3), "inputs", "targets")
+        pairs = sliding_window_view(series, 7)
+        for name, got, want in (
+            ("inputs", inputs, pairs[:, :4]),
+            ("targets", targets, pairs[:, 4:]),
+        ):
+            _refuse_whole(got, want, f"You turn the {name} into whole numbers. Keep the values.")
+            compare(
+                got, want, what=f"the part `{name}` for {len(series)} values that are not whole"
+            )
 
 
 def _refuse_ragged(result: Any) -> None:
@@ -159,8 +178,8 @@ def split_and_scale(answer: Answer) -> None:
     sales = [31.0, 35, 28, 44, 52, 47, 39, 55, 71, 83, 78, 90]
     degrees = [18.0, 20, 17, 23, 26, 22, 21, 25, 30, 33, 31, 34]
     x = np.stack([sales, degrees, [2.5] * 9 + [3.25] * 3], axis=1)  # days, columns
-    _compare_scaled(answer, x[:, :2], 4, "")
-    _compare_scaled(answer, x[:, :2], 3, " with n_test=3")
+    for n_test in (4, 3, 1):
+        _compare_scaled(answer, x[:, :2], n_test, f" with n_test={n_test}")
     train, test = answer.parts(answer(x, n_test=4), "train", "test")
     never = "In the training part the price never varies: its spread is 0, and you divide by it."
     refuse_if(not np.isfinite(train).all() or not np.isfinite(test).all(), never)
@@ -170,6 +189,45 @@ def split_and_scale(answer: Answer) -> None:
     lost = "Your price column is 0 in the test part too: there the price was raised."
     refuse_if(not price.any(), lost)
     _compare_scaled(answer, x, 4, " where one column does not vary")
+    _refuse_rounding(answer, np.array(sales))
+    whole = x[:, :2].astype(int)
+    wants = [(part - whole[:-4].mean(0)) / whole[:-4].std(0) for part in (whole[:-4], whole[-4:])]
+    for got, want in zip(
+        answer.parts(answer(whole, n_test=4), "train", "test"), wants, strict=True
+    ):
+        _refuse_whole(got, want, "A table of whole numbers has whole results in yours.")
+        compare(got, want, what="the result for a table of whole numbers")
+
+
+def _refuse_rounding(answer: Answer, sales: Array) -> None:
+    """Refuse constants that are found by a spread of 0, and columns that vary too little."""
+    for days in (12, 7, 10):
+        cost = np.array(
+            [2.7, 0.1, 1.1, 8.4, 1234567.8]
+        )  # whose std over these days is often not quite 0
+        x = np.concatenate([np.tile(cost, (days, 1)), np.tile(cost + 0.3, (2, 1))])
+        train, test = answer.parts(answer(x, n_test=2), "train", "test")
+        dust = x[:-2].std(axis=0)
+        refuse_if(
+            test.shape != (2, 5), f"Two days of five prices have shape {test.shape} in yours."
+        )
+        k = int(np.abs(test).max(axis=0).argmax())
+        refuse_if(
+            np.abs(test[:, k]).max() > 1e3 and dust[k] > 0,
+            f"The `std` of {days} prices of {cost[k]:.2f} is {dust[k]:.1e}, by rounding, and not "
+            "0: you divide by it. By what else do you know a column that does not vary?",
+        )
+        what = f"the {{}} part where {days} prices are all the same"
+        compare(train, np.zeros((days, 5)), what=what.format("training"))
+        compare(test, np.full((2, 5), 0.3), what=what.format("test"))
+    x = np.stack([sales, 1e-10 * sales], axis=1)
+    mean, spread = sales[:-4].mean(), sales[:-4].std()
+    parts = answer.parts(answer(x, n_test=4), "train", "test")
+    for got, part in zip(parts, (sales[:-4], sales[-4:]), strict=True):
+        want = np.stack([(part - mean) / spread] * 2, axis=1)
+        little = "A column that varies by 1e-9 does vary: scale it like the others."
+        refuse_if(got.shape == want.shape and not close(got[:, 1], want[:, 1]), little)
+        compare(got, want, what="the result with a column that varies little")
 
 
 def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
@@ -178,8 +236,8 @@ def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
     train, test = answer.parts(answer(x, n_test=n_test), "train", "test")
     if train.shape == past.shape:
         _refuse_other_rows(train, x, len(past))
-    mean, spread = past.mean(0), np.where(past.std(0) > 0, past.std(0), 1)
     low, high = past.min(axis=0), past.max(axis=0)
+    mean, spread = past.mean(0), np.where(high > low, past.std(0), 1)
     scalings: dict[str, tuple[Array | float, Array | float]] = {
         "Mean and spread are those of all days, those of the test too.": (x.mean(0), x.std(0)),
         "All columns share one mean and one spread. Each has its own.": (past.mean(), past.std()),
@@ -201,14 +259,13 @@ def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
 
 
 def _refuse_other_rows(train: Array, x: Array, cut: int) -> None:
-    """Refuse a training part that is not the first days in their order, however it is scaled."""
-    sales = train[:, 0]
-    if not np.isfinite(sales).all() or np.ptp(sales) == 0:
-        return
-    early, late = (np.corrcoef(sales, rows)[0, 1] for rows in (x[:cut, 0], x[-cut:, 0]))
-    refuse_if(late > 1 - 1e-6, "You train on the last days and test on the first.")
-    shuffled = "Your training part is not the first days in their order. Is it shuffled?"
-    refuse_if(early < 1 - 1e-6, shuffled)
+    """Refuse a training part that does not rise and fall as the first days do, in their order."""
+    got, early, late = (np.argsort(part[:, 0]) for part in (train, x[:cut], x[-cut:]))
+    if np.ptp(train[:, 0]) > 0:  # not so if NaN is among them
+        future = np.array_equal(got, late) and not np.array_equal(early, late)
+        refuse_if(future, "You train on the last days and test on the first.")
+        shuffled = "Your training part is not the first days in their order. Is it shuffled?"
+        refuse_if(not np.array_equal(got, early), shuffled)
 
 
 SIGNS = {"stationary": "S", "unit root": "U", "cannot tell": "?", "contradiction": "!"}
@@ -253,8 +310,13 @@ def verdict(answer: Answer) -> None:
         ("ADF", (0.03, 0.1), 0.01, "cannot tell"),
         ("KPSS", (0.19, 0.07), 0.1, "unit root"),
     ):
+        word, at_five = _word(answer(*p, level=level)), _word(answer(*p, level=0.05))
+        case = f"With adf_p = {p[0]}, kpss_p = {p[1]} and level = {level} you say {word!r}."
         fixed = f"Your level for {test} is fixed at 0.05. Use the one that is given."
-        refuse_if(_word(answer(*p, level=level)) != right, fixed)
+        refuse_if(word != right, fixed if word == at_five else case)
+    for p, right in (((0.07, 0.1), "cannot tell"), ((0.03, 0.07), "stationary")):
+        default = "Where no level is given it is 0.05: keep the first line as the exercise has it."
+        refuse_if(_word(answer(*p)) != right, default)
     for test, p, right in (
         ("ADF", (0.05, 0.1), "cannot tell"),
         ("KPSS", (0.003, 0.05), "stationary"),
@@ -283,8 +345,8 @@ def _word(said: Any) -> str:
 )
 def pinball(answer: Answer) -> None:
     """What a wrong forecast costs."""
-    demand = np.array([31.0, 35, 28, 44, 52, 47, 39, 55])
-    made = np.array([36.0, 33, 28, 50, 45, 48.5, 30, 55.5])
+    demand = np.array([31.0, 35, 28, 44, 52, 47, 39, 55, 41])
+    made = np.array([36.0, 33, 28, 50, 45, 48.5, 30, 55.5, 40.25])
     for tau in (0.9, 0.25):
         short = demand - made  # positive where too few were made
         over, cost = np.maximum(-short, 0), np.maximum(tau * short, (tau - 1) * short)
@@ -305,6 +367,10 @@ def pinball(answer: Answer) -> None:
             "Your tau stays at 0.9.": np.maximum(0.9 * short, -0.1 * short),
         }
         compare(got, cost, slips=slips, what=f"the result with tau={tau}")
+    tubs, more = demand[:5].astype(int), made[:5].astype(int)
+    got, cost = numbers(answer(tubs, more, tau=0.5)), np.abs(tubs - more) / 2
+    _refuse_whole(got, cost, "Whole tubs have whole costs in yours. Half of 5 is 2.5.")
+    compare(got, cost, what="the result for whole tubs with tau=0.5")
 
 
 @exercise(
@@ -399,8 +465,9 @@ def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
         "them leaves of a random walk.",
         "The difference over a season is `x[season:] - x[:-season]`. For the line: `np.polyfit` "
         "finds it and `np.polyval` draws it.",
-        "`while True:` make the three candidates, `best = min(candidates, key=np.std)`, and return "
-        "as soon as the best is not below 0.8 times the spread you have.",
+        "One round: make the three candidates of the series as it is now, and take "
+        "`best = min(candidates, key=np.std)`. If that is not below 0.8 times the spread you have, "
+        "return; else the best takes the series' place, and the next round begins.",
     ],
 )
 def make_stationary(answer: Answer) -> None:
@@ -421,13 +488,24 @@ def _patients() -> list[tuple[str, Array, int, tuple[int, ...]]]:
     noise = np.random.default_rng(9).normal(size=(5, 252))  # 21 years, or 36 weeks
     weekly = noise[0].reshape(-1, 7).cumsum(axis=0).ravel()
     monthly = noise[1].reshape(-1, 12).cumsum(axis=0).ravel()
+    steep = np.round(5 * monthly).cumsum().cumsum()  # exact in float32, too
+    short, shorter = (_remembered(noise[3], share) for share in (0.68, 0.66))
     return [
         ("a random walk", np.cumsum(noise[2] + 0.1), 12, (1,)),
         ("a line with noise", 0.05 * np.arange(252) + noise[3], 12, (0,)),
         ("noise that needs no treatment", noise[4] + 5, 12, ()),
         ("a season that drifts", weekly, 7, (2,)),
         ("a walk with a season that drifts", np.cumsum(monthly), 12, (1, 2)),
+        ("a walk of walks with a season that drifts", steep, 12, (1, 1, 2)),
+        ("a memory of 0.68", short, 12, (1,)),
+        ("a memory of 0.66", shorter, 12, ()),
+        ("a price that never changes", np.full(60, 2.7), 12, ()),
     ]
+
+
+def _remembered(shocks: Array, share: float) -> Array:
+    """Keep this share of the value before, and add a shock."""
+    return np.array(list(itertools.accumulate(shocks, lambda value, e: share * value + e)))
 
 
 def _treated(x: Array, season: int, treatments: Sequence[int]) -> Array:
@@ -450,12 +528,14 @@ def _refuse_other_treatment(
     for given in itertools.chain(*(itertools.product(range(3), repeat=n) for n in range(4))):
         if _same(got, _treated(series, season, given)):
             steps = ", then ".join(kinds[each] for each in given) or "nothing"
-            neighbours = np.corrcoef(got[1:], got[:-1])[0, 1]
+            left = f"a spread of {got.std():.2f}"
+            if np.ptp(got) > 0:
+                neighbours = np.corrcoef(got[1:], got[:-1])[0, 1]
+                left += f", and neighbours with correlation {neighbours:.2f}"
             reach = f"A spread of {best.std():.2f} is within reach."
             third = " Does your seasonal difference go back by `season`?"
             reach += third * (wanted == (2,) and not given)
             refuse(
-                f"You treat {name} with {steps}. That leaves a spread of {got.std():.2f}, and "
-                f"neighbours with correlation {neighbours:.2f}. "
+                f"You treat {name} with {steps}. That leaves {left}. "
                 + ("It needs less." if len(given) > len(wanted) else reach)
             )

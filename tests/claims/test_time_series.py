@@ -118,7 +118,8 @@ def test_l29_with_data_enough_the_bigger_model_does_no_harm():
     assert big < 1.02 * small
 
 
-# What recorded runs say: errors over the noise floor, or scaled ones, five of each.
+# What the records say: errors over the noise floor, or scaled ones, five of each. The runs are
+# longer than a test; tests/runs repeats them in small.
 
 
 def runs(record, name):
@@ -147,6 +148,6 @@ def test_l29_f66_the_largest_network_is_not_always_better_than_the_smallest():
 
 
 @pytest.mark.parametrize("old", ["exponential smoothing", "SARIMA"])
-def test_l30_f66_on_the_passengers_no_lstm_comes_near_an_old_method(old):
+def test_l30_f66_in_the_record_of_the_passengers_no_lstm_comes_near_an_old_method(old):
     networks = [runs("time_series_airline", name) for name in ("LSTM", "LSTM, yearly changes")]
     assert np.min(networks) > runs("time_series_airline", old).max()
