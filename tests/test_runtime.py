@@ -77,7 +77,7 @@ def test_a_seed_shift_that_is_no_number_is_named(monkeypatch):
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "0"])
 def test_seeds_must_be_whole_numbers_from_zero(seed):
-    fault = pytest.raises((TypeError, ValueError), match="^seed must be a whole number, 0 or more")
+    fault = pytest.raises((TypeError, ValueError), match=r"^seed must be a whole number, 0 or more")
     with fault, runtime.seeded(seed):
         pass
 

@@ -117,13 +117,12 @@ class Answer:
                 "Keep the first line as the exercise has it."
             )
 
-    def takes(self, name: str) -> bool:
-        """Whether the learner's function has a parameter of this name, or takes any."""
+    def parameters(self) -> list[str]:
+        """Return the names of the parameters of the learner's function, or none at all."""
         try:
-            parameters = inspect.signature(self._function).parameters
-        except (TypeError, ValueError):  # some functions written in C do not tell
-            return True
-        return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+            return list(inspect.signature(self._function).parameters)
+        except (TypeError, ValueError):  # some functions written in C
+            return []
 
     def parts(self, result: Any, *names: str) -> list[NDArray[np.float64]]:
         """Read a result of several arrays, or say what is missing.

@@ -1,77 +1,40 @@
-"""Checks on recurrent networks: memory step by step, rows that read on, and a writer's loop."""
+"""Checks on recurrent networks: step by step, rows that read on, a writer, a reader to train."""
 
 from __future__ import annotations
 
-import contextlib
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from companion.checks._compare import Refused, close, compare, numbers, refuse, refuse_if
+from companion.checks._compare import Refused, close, compare, numbers, refuse_if
+from companion.checks._recurrent import (
+    FARM,
+    USUAL,
+    Array,
+    Reader,
+    drawn,
+    farm,
+    logits_of,
+    nucleus_of,
+    one_thread,
+    predictions_of,
+    refuse_claim,
+    refuse_if_cut,
+    refuse_misreader,
+    refuse_misreading,
+    refuse_untrained,
+    sigmoid,
+    step_of_torch,
+    step_weights,
+    surprise,
+)
 from companion.checks.pact import Answer, exercise
-
-Array = NDArray[Any]
-Ids = tuple[int, ...]
-
-
-def _drawn(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
-    """Return tensors of these shapes, the same each time."""
-    rng = np.random.default_rng(8)
-    return {name: torch.from_numpy(rng.normal(size=s)).float() for name, s in shapes.items()}
-
-
-def _sigmoid(z: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-z)))
-
-
-def _refuse_if_cut(
-    answer: Answer, given: dict[str, Tensor], right: Callable[..., Any], *names: str
-) -> None:
-    """Refuse tensors, of these names, whose gradient does not go back to all that came in.
-
-    Arrays and lists, which have no gradient, are let off.
-    """
-    if not all(isinstance(part, Tensor) for part in _listed(answer(*given.values()))):
-        return
-    gradients = []
-    for function in (right, answer):
-        new = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in given.items()}
-        parts = _listed(function(*new.values()))
-        for name, part in zip(names, parts, strict=True):
-            cut = f"{name} is cut off from its graph: nothing could be learned through it."
-            refuse_if(not part.requires_grad, cut)
-        entries = torch.cat([part.flatten() for part in parts])
-        (entries * torch.linspace(1, 2, len(entries))).sum().backward()
-        gradients.append({k: v.grad for k, v in new.items() if v.requires_grad})
-    for name, want in gradients[0].items():
-        missing = f"No gradient reaches `{name}`: a copy that is cut off stands in its place."
-        refuse_if(gradients[1][name] is None, missing)
-        compare(gradients[1][name], numbers(want), what=f"the gradient at {name}")
-
-
-def _listed(result: Any) -> list[Any]:
-    return list(result) if isinstance(result, list | tuple) else [result]
-
-
-def _step_weights(rows: int, D: int, H: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the weights of a cell of torch whose sums have so many rows."""
-    return {"weight_ih": (rows, D), "weight_hh": (rows, H), "bias_ih": (rows,), "bias_hh": (rows,)}
-
-
-def _step_of_torch(cell: type[nn.Module], x: Tensor, *states_and_weights: Tensor) -> Any:
-    """Take the step of a cell of torch, with a graph that goes back to all that is given."""
-    *states, w_ih, w_hh, b_ih, b_hh = states_and_weights
-    weights = {"weight_ih": w_ih, "weight_hh": w_hh, "bias_ih": b_ih, "bias_hh": b_hh}
-    made = cell(x.shape[1], w_hh.shape[1], device="meta")
-    return functional_call(made, weights, (x, states[0] if len(states) == 1 else tuple(states)))
 
 
 @exercise(
@@ -88,7 +51,7 @@ def neuron(answer: Answer) -> None:
     x = torch.tensor([0.9, -0.5, 0.0, 0.75, -1.0])
     for T, w_x, w_h, b, w_y in ((5, 0.8, 0.6, -0.1, 1.5), (3, -1.1, 0.9, 0.2, -0.7)):
         given: dict[str, Any] = {"x": x[:T], "w_x": w_x, "w_h": w_h, "b": b, "w_y": w_y}
-        got, after = numbers(answer(*given.values())), partial(_predictions, **given)
+        got, after = numbers(answer(*given.values())), partial(predictions_of, **given)
         refuse_if(got.size == 1, "You give one number. Every word gets a prediction.")
         refuse_if(got.size > T, "A prediction too many: before the first word there is none.")
         slips = {
@@ -97,7 +60,7 @@ def neuron(answer: Answer) -> None:
             "You feed back what stands inside the tanh.": after(fed="inside"),
             "Nothing is remembered: each word starts anew.": after(w_h=0),
             "The tanh is missing.": after(bend=np.positive),
-            "This is a sigmoid. Asked is tanh.": after(bend=_sigmoid),
+            "This is a sigmoid. Asked is tanh.": after(bend=sigmoid),
             "The memory begins with the first input. It begins empty.": after(start=float(x[0])),
             "The bias is missing.": after(b=0),
             "`w_x` and `w_h` have changed places.": after(w_x=w_h, w_h=w_x),
@@ -105,19 +68,6 @@ def neuron(answer: Answer) -> None:
             "A tanh too many: a prediction has none.": np.tanh(after()),
         }
         compare(got, after(), slips=slips)
-
-
-def _predictions(
-    x: Tensor, *, bend: Any = np.tanh, fed: str = "h", start: float = 0, **w: float
-) -> Array:
-    """Return what the neuron predicts if this is its bend, what it remembers, and its start."""
-    past, predictions = start, []
-    for x_t in x.tolist():
-        inside = w["w_x"] * x_t + w["w_h"] * past + w["b"]
-        h = float(bend(inside))
-        predictions.append(w["w_y"] * h)
-        past = {"h": h, "y": predictions[-1], "x": x_t, "inside": inside}[fed]
-    return np.array(predictions)
 
 
 @exercise(
@@ -132,10 +82,10 @@ def _predictions(
 def lstm_step(answer: Answer) -> None:
     """One step of an LSTM."""
     for B, D, H in ((2, 3, 5), (1, 7, 6)):
-        given = _drawn(x=(B, D), h=(B, H), c=(B, H), **_step_weights(4 * H, D, H))
+        given = drawn(x=(B, D), h=(B, H), c=(B, H), **step_weights(4 * H, D, H))
         new_h, new_c = answer.parts(answer(*given.values()), "h", "c")
         _compare_lstm(new_h, new_c, *given.values())
-        _refuse_if_cut(answer, given, partial(_step_of_torch, nn.LSTMCell), "`h`", "`c`")
+        refuse_if_cut(answer, given, partial(step_of_torch, nn.LSTMCell), "`h`", "`c`")
 
 
 def _compare_lstm(got_h: Array, got_c: Array, *given: Tensor) -> None:
@@ -143,13 +93,13 @@ def _compare_lstm(got_h: Array, got_c: Array, *given: Tensor) -> None:
     x, h, c, w_ih, w_hh, b_ih, b_hh = map(numbers, given)
     from_x, from_h = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh  # (B, 4H)
     to_i, to_f, to_g, to_o = np.split(from_x + from_h, 4, axis=1)
-    i, f, g, o = _sigmoid(to_i), _sigmoid(to_f), np.tanh(to_g), _sigmoid(to_o)
+    i, f, g, o = sigmoid(to_i), sigmoid(to_f), np.tanh(to_g), sigmoid(to_o)
     want = f * c + i * g
     turned = got_c.shape == want.shape and close(got_c, o * np.tanh(want))
     refuse_if(turned, "Asked is the pair (h, c). Yours is (c, h).")
     slips = {
         "The candidate has no tanh.": f * c + i * to_g,
-        "The candidate has a sigmoid, but it is no gate.": f * c + i * _sigmoid(to_g),
+        "The candidate has a sigmoid, but it is no gate.": f * c + i * sigmoid(to_g),
         "i and f have a tanh. A gate is 0 to 1.": np.tanh(to_f) * c + np.tanh(to_i) * g,
         "The gate f is missing: all of the old c stays.": c + i * g,
         "The gate i is missing: all of the candidate is written.": f * c + g,
@@ -173,7 +123,7 @@ def _slips_of_sums(
 
     def memory(sums: Array, order: Sequence[str] = "ifgo") -> Array:
         gates = dict(zip(order, np.split(sums, 4, axis=1), strict=True))
-        kept, written = _sigmoid(gates["f"]) * c, _sigmoid(gates["i"]) * np.tanh(gates["g"])
+        kept, written = sigmoid(gates["f"]) * c, sigmoid(gates["i"]) * np.tanh(gates["g"])
         return np.asarray(kept + written)
 
     return {
@@ -202,9 +152,9 @@ def _misread(order: Sequence[str]) -> str:
 def gru_step(answer: Answer) -> None:
     """One step of a GRU."""
     for B, D, H in ((2, 3, 5), (1, 7, 4)):
-        given = _drawn(x=(B, D), h=(B, H), **_step_weights(3 * H, D, H))
+        given = drawn(x=(B, D), h=(B, H), **step_weights(3 * H, D, H))
         _compare_gru(answer(*given.values()), *given.values())
-        _refuse_if_cut(answer, given, partial(_step_of_torch, nn.GRUCell), "`h`")
+        refuse_if_cut(answer, given, partial(step_of_torch, nn.GRUCell), "`h`")
 
 
 def _compare_gru(got: Any, *given: Tensor) -> None:
@@ -217,7 +167,7 @@ def _compare_gru(got: Any, *given: Tensor) -> None:
         """Return r, z and what of the candidate comes from x and from h."""
         p = dict(zip(order, np.split(from_x, 3, axis=1), strict=True))
         q = dict(zip(order, np.split(from_h, 3, axis=1), strict=True))
-        return [_sigmoid(p["r"] + q["r"]), _sigmoid(p["z"] + q["z"]), p["n"], q["n"]]
+        return [sigmoid(p["r"] + q["r"]), sigmoid(p["z"] + q["z"]), p["n"], q["n"]]
 
     def step(r: ArrayLike, z: Array, p: Array, q: Array) -> Array:
         return np.asarray((1 - z) * np.tanh(p + np.multiply(r, q)) + z * h)
@@ -352,7 +302,7 @@ def hand_on(answer: Answer) -> None:
 def pool(answer: Answer) -> None:
     """Both ways through a text."""
     for T, H, lengths in ((6, 3, [6, 3, 1, 4]), (5, 2, [2, 5]), (4, 1, [2])):
-        given = {**_drawn(output=(len(lengths), T, 2 * H)), "lengths": torch.tensor(lengths)}
+        given = {**drawn(output=(len(lengths), T, 2 * H)), "lengths": torch.tensor(lengths)}
         got = answer(*given.values())
         y, n = map(numbers, given.values())
         words = np.arange(T) < n[:, None]  # (B, T)
@@ -378,7 +328,7 @@ def pool(answer: Answer) -> None:
             ),
         }
         compare(got, join(last, first), slips=slips)
-        _refuse_if_cut(answer, given, _ends, "Your result")
+        refuse_if_cut(answer, given, _ends, "Your result")
 
 
 def _ends(output: Tensor, lengths: Tensor) -> Tensor:
@@ -405,7 +355,7 @@ def nucleus(answer: Answer) -> None:
         refuse_if(np.isnan(got).all() or not got.any(), none)
         short = f"You give {got.size} numbers for {len(p)} tokens. A token that goes gets 0."
         refuse_if(got.size != len(p), short)
-        want, slips = _nucleus(np.array(p), top_p)
+        want, slips = nucleus_of(np.array(p), top_p)
         compare(got, want, slips=slips, what=f"the result with p = {p}, top_p = {top_p}")
     alike = numbers(answer(torch.full((4,), 0.25), 0.5))
     ties = "Of four tokens with 0.25 each, two reach top_p = 0.5. You keep"
@@ -415,55 +365,6 @@ def nucleus(answer: Answer) -> None:
     many[many.argmax()] -= many.sum() - 1 + 2.0**-16  # in float32 all sums of these are exact
     rounded = "the result with top_p = 1, where rounding leaves a sum of 0.99998 for all,"
     compare(answer(torch.from_numpy(many).float(), 1.0), many / many.sum(), what=rounded)
-
-
-def _nucleus(p: Array, top_p: float) -> tuple[Array, dict[str, Array]]:
-    """Return what should be left of a distribution, and what typical slips leave."""
-    order = np.argsort(-p)
-    stay = p[order].cumsum() - p[order] < top_p  # those before it have not reached top_p
-    count, in_order = int(stay.sum()), np.flatnonzero(p.cumsum() - p < top_p)
-
-    def only(ids: Array) -> Array:
-        return np.where(np.isin(np.arange(p.size), ids), p, 0)
-
-    def share(values: Array) -> Array:
-        return np.asarray(values / max(values.sum(), 1e-9))
-
-    kept, ranked = only(order[:count]), share(p[order] * stay)
-    return share(kept), {
-        "The token that crosses `top_p` is left out.": share(only(order[: count - 1])),
-        "One token too many: those before it reach `top_p`.": share(only(order[: count + 1])),
-        "What is left does not sum to 1.": kept,
-        "Your result is sorted. Every token keeps its place in p.": ranked,
-        "No token goes. Add up from the likeliest down, and stop at `top_p`.": p,
-        "You add up in the order of the ids. The likeliest come first.": share(only(in_order)),
-        "You say by rank which tokens stay, and apply it by id.": share(only(np.arange(count))),
-        "The way back from rank to id is the wrong way round.": ranked[order],
-        "These were probabilities already: no softmax.": share(np.exp(p) * (kept > 0)),
-        "You keep the unlikely tokens, and drop the likely ones.": share(p - kept),
-    }
-
-
-class _Reader:
-    """A model that knows one text by heart, and notes what it is given to read."""
-
-    def __init__(self, text: Ids) -> None:
-        self.text, self.calls, self.tired = text, list[tuple[Ids, Ids]](), False
-
-    def step(self, ids: Sequence[int], state: Ids) -> tuple[Tensor, Ids]:
-        """Return a score for each token that may follow, and all that was read."""
-        new = tuple(int(each) for each in ids)
-        if not new or not isinstance(state, tuple):
-            raise ValueError(f"step(ids, state) wants ids, and its last state, got {ids}, {state}")
-        self.tired = len(self.calls) == 60
-        if self.tired:
-            raise RuntimeError("step was called 60 times")
-        self.calls.append((state, new))
-        read = state + new
-        known = read == self.text[: len(read)] and len(read) < len(self.text)
-        scores = torch.linspace(-2, -1, 10)
-        scores[self.text[len(read)] if known else 9] = -0.5
-        return scores, read
 
 
 @exercise(
@@ -489,14 +390,14 @@ def write(answer: Answer) -> None:
         (turned, 0, 1, 4, 9),
         (endless, 8, 6, 3, 3),
     ):
-        prompt, want, reader = text[:known], text[: known + new], _Reader(text)
+        prompt, want, reader = text[:known], text[: known + new], Reader(text)
         given, case = list(prompt), f"With a prompt of {known} and limit = {limit}: "
         try:
             got = tuple(numbers(answer(reader.step, (), given, limit, end)).ravel())
         except Refused:
             refuse_if(reader.tired, case + "your loop has called `step` 60 times and goes on.")
             raise
-        _refuse_misreading(reader.calls, prompt, text)
+        refuse_misreading(reader.calls, prompt, text)
         refuse_if(got == (*want, end), "The end token is in your text. It only says: stop.")
         refuse_if(got == want[known:], "The prompt is not in your text. Asked is all of it.")
         started = "the prompt holds an end token, of the text before. It does not end this one."
@@ -509,51 +410,8 @@ def write(answer: Answer) -> None:
         words = sum(len(each) for _, each in reader.calls)
         beyond = "the model reads the last word too, though the limit has ended the text."
         refuse_if(new == limit and words == len(want), case + beyond)
-    none = numbers(answer(_Reader(slow).step, (), list(slow[:2]), 0, 8))
+    none = numbers(answer(Reader(slow).step, (), list(slow[:2]), 0, 8))
     refuse_if(none.size > 2, "With limit = 0 you add a word.")
-
-
-def _refuse_misreading(calls: list[tuple[Ids, Ids]], prompt: Ids, text: Ids) -> None:
-    """Refuse a loop that does not give the model every word once, and the state with it."""
-    read: Ids = ()
-    for state, new in calls:
-        anew = "You let the whole text be read anew for each word. The state knows it."
-        refuse_if(not state and len(read) > 0 and new[: len(read)] == read, anew)
-        refuse_if(state != read, "A step gets an old state: hand on the one that came last.")
-        twice = "You give the whole text and the state: what the state knows is read twice."
-        refuse_if(len(read) > 0 and new[: len(read)] == read, twice)
-        again = "The last word of the prompt is read twice: first with the prompt, then alone."
-        refuse_if(read == prompt and new == prompt[-1:], again)
-        start = "The model does not read the prompt from its first word."
-        refuse_if(not read and new != text[: len(new)], start)
-        other = "The word that the model reads next is not the one with the highest score."
-        refuse_if(new != text[len(read) : len(read) + len(new)], other)
-        read += new
-
-
-# The farm: cow old small moo, hen loud old brown cluck, pig ...
-
-BEGINNINGS, BETWEEN, LENGTHS = 4, 8, (2, 3, 4)  # animals, and between them and their sounds
-FARM = 2 * BEGINNINGS + BETWEEN  # words, the sound of animal a is BEGINNINGS + a
-USUAL = np.arange(BETWEEN, 0, -1) / np.arange(BETWEEN + 1).sum()  # how often each stands between
-PER_SENTENCE = math.log(BEGINNINGS) + math.log(len(LENGTHS)) - 3 * (USUAL @ np.log(USUAL))
-CEILING = math.exp(PER_SENTENCE / 5)  # of a perfect reader, 5 words in a sentence on average
-MARK = 6.5  # whoever forgets the animal reaches 6.9, whoever counts pairs of words 8.4
-
-
-def _farm(
-    rng: np.random.Generator,
-    size: int,
-    between: Array = USUAL,
-    lengths: Sequence[int] = LENGTHS,
-) -> Array:
-    """Write so many words of sentences that end with the sound of the animal they began with."""
-    words = list[int]()
-    while len(words) < size:
-        animal, middle = int(rng.integers(BEGINNINGS)), int(rng.choice(lengths))
-        words += [animal, *(2 * BEGINNINGS + rng.choice(BETWEEN, middle, p=between))]
-        words.append(BEGINNINGS + animal)
-    return np.array(words[:size])
 
 
 @exercise(
@@ -570,11 +428,11 @@ def _farm(
 def train_model(answer: Answer) -> None:
     """A reader that remembers how the sentence began."""
     rng = np.random.default_rng(8)
-    ids, other = _farm(rng, 6400), _farm(rng, 53 * 6, USUAL[::-1], lengths=(4,))
+    ids, other = farm(rng, 6400), farm(rng, 53 * 6, USUAL[::-1], lengths=(4,))
     rare = [0, FARM - 1, FARM - 1, FARM - 1]  # what surprises most stands alone in a last batch
     held_back = np.append(other, rare)  # of 1 + 321 words: 32, 32, ..., 32, 1
-    fresh = torch.from_numpy(np.stack([_farm(rng, 61) for _ in range(64)]))
-    with _one_thread():
+    fresh = torch.from_numpy(np.stack([farm(rng, 61) for _ in range(64)]))
+    with one_thread():
         result = answer(torch.from_numpy(ids), torch.from_numpy(held_back), FARM)
         two = isinstance(result, list | tuple) and len(result) == 2
         refuse_if(not two, "Return two things: the model, and its perplexity on `held_back`.")
@@ -583,110 +441,8 @@ def train_model(answer: Answer) -> None:
         refuse_if(not callable(model), first)
         untaught = "You return the class of your model. Asked is the one that you have trained."
         refuse_if(isinstance(model, type), untaught)
-        ask = partial(_logits, Answer(model, "model"))
-        _refuse_misreader(ask, fresh)
-        _refuse_untrained(ask, ids, fresh)
-        held = _surprise(ask, torch.from_numpy(held_back)[None])
-        _refuse_claim(claim, held, _surprise(ask, torch.from_numpy(ids)[None]))
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one core: threads that wait for each other cost time, too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _logits(model: Answer, ids: Tensor) -> Array:
-    """Return what a model says to ids (B, T), (B, T, V), or refuse it."""
-    with torch.no_grad():
-        result = model(ids)
-    alone = "Your model returns several things. Asked are the logits alone."
-    refuse_if(isinstance(result, tuple), alone)
-    logits, shape = numbers(result, what="what the model returns"), (*ids.shape, FARM)
-    wrong = f"For ids of shape {tuple(ids.shape)} the logits should have shape {shape}, yours have"
-    refuse_if(logits.shape != shape, f"{wrong} {logits.shape}.")
-    refuse_if(np.isnan(logits).any(), "Among your model's logits is NaN.")
-    return logits
-
-
-def _surprise(ask: Callable[[Tensor], Array], ids: Tensor, ahead: int = 1) -> Array:
-    """Return -log p of the word so many places ahead, at each place where there is one."""
-    targets = ids[:, ahead:].numpy()
-    logits = ask(ids)[:, : targets.shape[1]]
-    top = logits.max(axis=2, keepdims=True)
-    log_sum = top + np.log(np.exp(logits - top).sum(axis=2, keepdims=True))
-    return np.asarray((log_sum - np.take_along_axis(logits, targets[:, :, None], 2))[..., 0])
-
-
-def _perplexity(surprise: Array) -> float:
-    return math.exp(min(surprise.mean(), 700))  # what is beyond is no float
-
-
-def _refuse_misreader(ask: Callable[[Tensor], Array], fresh: Tensor) -> None:
-    """Refuse a model that is no language model, however small its loss may be."""
-
-    def same(a: Array, b: Array) -> bool:
-        return bool(np.allclose(a, b, rtol=1e-3, atol=1e-3))
-
-    said = ask(fresh)
-    chance = "Asked the same twice, your model says two things. Is dropout on? Does a state stay?"
-    refuse_if(not same(ask(fresh), said), chance)
-    mates = "What your model says to a text depends on the other texts of the batch: does the "
-    refuse_if(not same(ask(fresh[-1:]), said[-1:]), mates + "layer take the batch first?")
-    for t in (1, 20, fresh.shape[1] - 1):
-        later = fresh.clone()
-        later[:, t:] = (later[:, t:] + 5) % FARM
-        ahead = "Your model sees what is to come: a word changes the logits of places before it."
-        refuse_if(not same(ask(later)[:, :t], said[:, :t]), ahead)
-    shares = (said >= 0).all() and np.allclose(said.sum(axis=2), 1, atol=1e-3)
-    refuse_if(shares, "These are probabilities. Asked are logits, as before the softmax.")
-
-
-def _refuse_untrained(ask: Callable[[Tensor], Array], ids: Array, fresh: Tensor) -> None:
-    """Refuse a model that has not learned how a sentence ends, and say how far it has come."""
-    reached, again, after = (_perplexity(_surprise(ask, fresh, t)) for t in (1, 0, 2))
-    if reached < MARK:
-        return
-    echo = "Your model says the word that it has just read. The target is the one after it."
-    refuse_if(again < MARK / 2, echo)
-    skips = "Your model says the next word but one. The target is the word right after."
-    refuse_if(after < 0.7 * reached, skips)
-    words, pairs = np.ones(FARM), np.ones((FARM, FARM))
-    np.add.at(words, ids, 1)
-    np.add.at(pairs, (ids[:-1], ids[1:]), 1)
-    x, y = fresh[:, :-1].numpy(), fresh[:, 1:].numpy()
-    by_word = _perplexity(-np.log(words / words.sum())[y])
-    by_pair = _perplexity(-np.log(pairs / pairs.sum(axis=1, keepdims=True))[x, y])
-    reading = "it has not learned how to end a sentence as it began"
-    for least, what in ((by_pair, "pairs of words"), (by_word, "words, and not their order")):
-        if reached > 0.97 * least:
-            reading = f"no better than one who counts {what}"
-    reading = f"no better than a guess among {FARM} words" if reached > 0.97 * FARM else reading
-    own = _perplexity(_surprise(ask, torch.from_numpy(ids)[None]))
-    text = f"On a fresh text your model has a perplexity of {reached:.3g} (on `ids`, {own:.3g}): "
-    text += f"{reading}."
-    refuse(f"{text} Asked is less than {MARK}, and {CEILING:.2f} is the best possible.")
-
-
-def _refuse_claim(claim: Any, held: Array, learned: Array) -> None:
-    """Refuse a perplexity that is not the model's own, on the text held back."""
-    got, right, loss = numbers(claim, what="the perplexity"), _perplexity(held), held.mean()
-    refuse_if(got.size != 1, f"The perplexity is one number. Yours has shape {got.shape}.")
-    claimed = got.item()
-    if abs(claimed / right - 1) < 0.001:
-        return
-    for message, slip in {
-        "This is the loss. Perplexity is its exponential.": loss,
-        "This is 2 to the power of the loss, but the loss is in nats: take e.": 2**loss,
-        "This is e to the power of the loss in bits: take nats.": math.exp(loss / math.log(2)),
-        "This is the perplexity on `ids`. Asked is the one on `held_back`.": _perplexity(learned),
-        "First the mean, then the exponential: you do it the other way round.": np.exp(held).mean(),
-    }.items():
-        refuse_if(abs(claimed / slip - 1) < 0.001, message)
-    said = f"You claim a perplexity of {claimed:.3g}. On `held_back`, read as one row, your model"
-    refuse(f"{said} has {right:.3g}. Does every word count once, no more and no less?")
+        ask = partial(logits_of, Answer(model, "model"))
+        refuse_misreader(ask, fresh)
+        refuse_untrained(ask, ids, fresh)
+        held = surprise(ask, torch.from_numpy(held_back)[None])
+        refuse_claim(claim, held, surprise(ask, torch.from_numpy(ids)[None]))

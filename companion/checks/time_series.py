@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from companion.checks._compare import close, compare, numbers, refuse, refuse_if
+from companion.checks._compare import close, compare, numbers, refuse_if
+from companion.checks._time_series import (
+    MISREADINGS,
+    MOVES,
+    SIGNS,
+    SUNSPOTS,
+    Array,
+    patients,
+    refuse_looking_ahead,
+    refuse_other_rows,
+    refuse_other_treatment,
+    refuse_ragged,
+    refuse_shifted,
+    refuse_whole,
+    refuse_windows,
+    refuse_wrong_count,
+    roll,
+    same_values,
+    treated,
+)
 from companion.checks.pact import Answer, exercise
 from companion.runtime import as_array
-
-Array = NDArray[np.float64]
-SUNSPOTS = np.array([5.0, 11, 16, 23, 36, 58, 29, 20, 10, 8, 3, 0, 0, 2, 11, 27, 47])  # 1700-1716
-
-
-def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
-    """Refuse forecasts of two series that have the past in common, if they differ."""
-    first, second = numbers(got), numbers(other)
-    same = first.shape == second.shape and np.allclose(first, second, equal_nan=True)
-    refuse_if(not same, message)
-
-
-def _refuse_whole(got: Array, want: Array, message: str) -> None:
-    """Refuse numbers that are right but for what stands behind the point."""
-    cut = any(_same(got, each) for each in (np.trunc(want), np.floor(want), np.round(want)))
-    refuse_if(cut and not _same(got, want), message)
-
-
-def _same(got: Array, want: Array) -> bool:
-    """Say whether an array has this shape and these values."""
-    return got.shape == want.shape and close(got, want)
 
 
 @exercise(
@@ -55,7 +50,7 @@ def repeat_season(answer: Answer) -> None:
     other[origin:] += 7
     got, ahead = answer(tubs, origin, season=season, horizon=horizon), np.arange(horizon)
     future = "Your forecast looks into the future: it uses what comes after `origin`."
-    _refuse_looking_ahead(got, answer(other, origin, season=season, horizon=horizon), future)
+    refuse_looking_ahead(got, answer(other, origin, season=season, horizon=horizon), future)
     got, last = numbers(got), tubs[origin - season : origin]
     ends = "Your forecast ends after one season. The months of that season come again."
     refuse_if(got.size == season or bool(np.isnan(got).any()), ends)
@@ -70,7 +65,7 @@ def repeat_season(answer: Answer) -> None:
         "You repeat as many months as you forecast, not a season.": tubs[origin - horizon : origin],
     }
     wrapped = {text: slip[ahead % len(slip)] for text, slip in slips.items()}
-    _refuse_whole(got, last[ahead % season], "You turn the tubs into whole ones. Half tubs count.")
+    refuse_whole(got, last[ahead % season], "You turn the tubs into whole ones. Half tubs count.")
     compare(got, last[ahead % season], slips=wrapped)
     got = answer(tubs[:9], 7, season=7, horizon=3)
     compare(got, tubs[:3], what="the result for 3 days of a week, after the first week")
@@ -93,14 +88,14 @@ def cut_windows(answer: Answer) -> None:
     """Windows, and what comes after them."""
     for length, horizon in ((4, 3), (5, 1)):
         result = answer(SUNSPOTS.copy(), length=length, horizon=horizon)
-        _refuse_ragged(result)
+        refuse_ragged(result)
         inputs, targets = answer.parts(result, "inputs", "targets")
         pairs = sliding_window_view(SUNSPOTS, length + horizon)
         want, after = pairs[:, :length], pairs[:, length:]
         swapped = "Inputs and targets are swapped: asked is (inputs, targets)."
-        refuse_if(_same(inputs, after), swapped)
-        _refuse_shifted(inputs, targets, length, horizon)
-        _refuse_wrong_count(inputs, want, length, horizon)
+        refuse_if(same_values(inputs, after), swapped)
+        refuse_shifted(inputs, targets, length, horizon)
+        refuse_wrong_count(inputs, want, length, horizon)
         turned = {"Your windows run backwards in time.": want[:, ::-1]}
         compare(inputs, want, what="inputs", slips=turned)
         flat = "With horizon 1 the targets have shape (N, 1). Yours lost the axis."
@@ -120,48 +115,10 @@ def cut_windows(answer: Answer) -> None:
             ("inputs", inputs, pairs[:, :4]),
             ("targets", targets, pairs[:, 4:]),
         ):
-            _refuse_whole(got, want, f"You turn the {name} into whole numbers. Keep the values.")
+            refuse_whole(got, want, f"You turn the {name} into whole numbers. Keep the values.")
             compare(
                 got, want, what=f"the part `{name}` for {len(series)} values that are not whole"
             )
-
-
-def _refuse_ragged(result: Any) -> None:
-    """Refuse rows of several lengths: a window or a target ran out of the series."""
-    for part in result if isinstance(result, tuple | list) and len(result) == 2 else ():
-        rows = part if isinstance(part, list) else []
-        lengths = {len(row) for row in rows if hasattr(row, "__len__")}
-        ragged = "The last windows run out of the series: their rows are shorter than the others."
-        refuse_if(len(lengths) > 1, ragged)
-
-
-def _refuse_shifted(inputs: Array, targets: Array, length: int, horizon: int) -> None:
-    """Refuse targets that begin one value too early or too late."""
-    for shift, text in (
-        (-1, "The target leaks: it begins with the window's last value."),
-        (1, "There is a gap: your target skips the value after the window."),
-    ):
-        shifted = sliding_window_view(SUNSPOTS, length + horizon + shift)[:, length + shift :]
-        moved = _same(targets, shifted) or _same(targets, shifted[:-1])
-        refuse_if(moved and _same(inputs.ravel()[:length], SUNSPOTS[:length]), text)
-
-
-def _refuse_wrong_count(inputs: Array, want: Array, length: int, horizon: int) -> None:
-    """Say which windows are missing, or too many."""
-    leak = "The inputs leak: a window holds its own target as well."
-    refuse_if(inputs.shape == (len(want), length + horizon), leak)
-    if inputs.ndim != 2 or inputs.shape[1] != length or len(inputs) == len(want):
-        return
-    steps = {"length": length, "horizon": horizon, "length + horizon": length + horizon}
-    for name, step in steps.items():
-        overlap = f"Your windows step by `{name}`. They overlap: the next begins one value later."
-        refuse_if(step > 1 and _same(inputs[:2], want[::step][:2]), overlap)
-    first = "You leave out the first window, which begins with the series."
-    refuse_if(_same(inputs, want[1:]), first)
-    last = "You leave out the last window: its target ends with the series."
-    refuse_if(_same(inputs, want[:-1]), last)
-    asked = f"{len(SUNSPOTS)} values, length {length} and horizon {horizon} give {len(want)}."
-    refuse(f"You make {len(inputs)} windows. {asked}")
 
 
 @exercise(
@@ -195,7 +152,7 @@ def split_and_scale(answer: Answer) -> None:
     for got, want in zip(
         answer.parts(answer(whole, n_test=4), "train", "test"), wants, strict=True
     ):
-        _refuse_whole(got, want, "A table of whole numbers has whole results in yours.")
+        refuse_whole(got, want, "A table of whole numbers has whole results in yours.")
         compare(got, want, what="the result for a table of whole numbers")
 
 
@@ -235,7 +192,7 @@ def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
     past, last = x[:-n_test], x[-n_test:]
     train, test = answer.parts(answer(x, n_test=n_test), "train", "test")
     if train.shape == past.shape:
-        _refuse_other_rows(train, x, len(past))
+        refuse_other_rows(train, x, len(past))
     low, high = past.min(axis=0), past.max(axis=0)
     mean, spread = past.mean(0), np.where(high > low, past.std(0), 1)
     scalings: dict[str, tuple[Array | float, Array | float]] = {
@@ -256,33 +213,6 @@ def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
             for text, (middle, width) in scalings.items()
         }
         compare(got, (part - mean) / spread, what=f"the {name} part{where}", slips=slips)
-
-
-def _refuse_other_rows(train: Array, x: Array, cut: int) -> None:
-    """Refuse a training part that does not rise and fall as the first days do, in their order."""
-    got, early, late = (np.argsort(part[:, 0]) for part in (train, x[:cut], x[-cut:]))
-    if np.ptp(train[:, 0]) > 0:  # not so if NaN is among them
-        future = np.array_equal(got, late) and not np.array_equal(early, late)
-        refuse_if(future, "You train on the last days and test on the first.")
-        shuffled = "Your training part is not the first days in their order. Is it shuffled?"
-        refuse_if(not np.array_equal(got, early), shuffled)
-
-
-SIGNS = {"stationary": "S", "unit root": "U", "cannot tell": "?", "contradiction": "!"}
-# The verdicts where ADF alone rejects, where KPSS alone does, where neither does, where both do.
-MISREADINGS = {
-    "SUUS": "KPSS takes no part in your verdict.",
-    "SUSU": "ADF takes no part in your verdict.",
-    "!?US": "You turn KPSS round. What does it suppose until the data speak against it?",
-    "?!SU": "You turn ADF round. What does it suppose until the data speak against it?",
-    "US!?": "You take a large p for a rejection. It is a small p that rejects.",
-    "US?!": "You turn both tests round: a small p speaks against what a test supposes.",
-    "SU!?": "Tests that reject nothing contradict nothing, and two that reject do tell.",
-    "SUU!": "You take it for a proof that ADF does not reject. It may only lack data.",
-    "SUS!": "You take it for a proof that KPSS does not reject. It may only lack data.",
-    "SU?S": "Where both reject you believe ADF, though KPSS speaks as clearly.",
-    "SU?U": "Where both reject you believe KPSS, though ADF speaks as clearly.",
-}
 
 
 @exercise(
@@ -369,7 +299,7 @@ def pinball(answer: Answer) -> None:
         compare(got, cost, slips=slips, what=f"the result with tau={tau}")
     tubs, more = demand[:5].astype(int), made[:5].astype(int)
     got, cost = numbers(answer(tubs, more, tau=0.5)), np.abs(tubs - more) / 2
-    _refuse_whole(got, cost, "Whole tubs have whole costs in yours. Half of 5 is 2.5.")
+    refuse_whole(got, cost, "Whole tubs have whole costs in yours. Half of 5 is 2.5.")
     compare(got, cost, what="the result for whole tubs with tau=0.5")
 
 
@@ -396,19 +326,19 @@ def feed_back(answer: Answer) -> None:
 
     got = answer(model, SUNSPOTS.copy(), origin, length=length, horizon=horizon)
     asked, other = list(windows), np.append(SUNSPOTS[:origin], SUNSPOTS[origin:] + 9)
-    _refuse_looking_ahead(
+    refuse_looking_ahead(
         got,
         answer(model, other, origin, length=length, horizon=horizon),
         "Your forecast uses values after `origin`. They have not happened yet: feed back your own.",
     )
-    _refuse_windows(asked, length, origin)
+    refuse_windows(asked, length, origin)
     longer = numbers(got).size == origin + horizon
     refuse_if(longer, "You give the past back too. Asked are the forecasts alone.")
-    known, want = SUNSPOTS[:origin], _roll(model, SUNSPOTS[origin - length : origin], horizon)
+    known, want = SUNSPOTS[:origin], roll(model, SUNSPOTS[origin - length : origin], horizon)
     start, moves = known[-length:], MOVES.items()
-    slips = {text: _roll(model, start, horizon, move) for text, move in moves} | {
-        "Your first window ends before the last value.": _roll(model, known[-4:-1], horizon),
-        "Your windows run backwards: the newest value stands at the end.": _roll(
+    slips = {text: roll(model, start, horizon, move) for text, move in moves} | {
+        "Your first window ends before the last value.": roll(model, known[-4:-1], horizon),
+        "Your windows run backwards: the newest value stands at the end.": roll(
             model, start[::-1], horizon, lambda w, y: [y, *w[:-1]]
         ),
         "You begin with the last known value. Begin after it.": np.append(known[-1], want[:-1]),
@@ -416,45 +346,9 @@ def feed_back(answer: Answer) -> None:
     compare(got, want, slips=slips)
     whole = "With whole numbers in the series your forecasts are cut to whole numbers on the way."
     got, start = numbers(answer(model, known.astype(int), 9, length=2, horizon=4)), known[7:9]
-    want, cut = _roll(model, start, 4), _roll(model, start, 4, lambda w, y: [*w[1:], int(y)])
-    refuse_if(any(_same(got, each) for each in (cut, np.trunc(cut), np.trunc(want))), whole)
+    want, cut = roll(model, start, 4), roll(model, start, 4, lambda w, y: [*w[1:], int(y)])
+    refuse_if(any(same_values(got, each) for each in (cut, np.trunc(cut), np.trunc(want))), whole)
     compare(got, want, what="the result with length=2, horizon=4 and whole numbers")
-
-
-Move = Callable[[Sequence[float], float], Sequence[float]]
-MOVES: dict[str, Move] = {
-    "You feed nothing back: the window never moves.": lambda w, y: w,
-    "You overwrite the newest value. It is the oldest that leaves.": lambda w, y: [*w[:-1], y],
-    "You feed back in front. The newest value stands at the end.": lambda w, y: [y, *w[:-1]],
-    "Only the oldest value is overwritten: the others must move.": lambda w, y: [y, *w[1:]],
-}
-
-
-def _roll(
-    model: Callable[[Any], float],
-    window: Sequence[float] | Array,
-    steps: int,
-    move: Move = lambda w, y: [*w[1:], y],
-) -> Array:
-    """Forecast step by step; ``move`` makes the next window of one and its forecast."""
-    values, window = [], list(window)
-    for _ in range(steps):
-        values.append(model(window))
-        window = list(move(window, values[-1]))
-    return np.array(values)
-
-
-def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
-    """Refuse windows that are not the last few values, going by what the model was asked."""
-    refuse_if(not asked, "Your function never asks the model.")
-    shapes = [window.shape for window in asked]
-    whole = f"You show the model all that is known. It reads the last {length} values."
-    refuse_if(shapes[0] == (origin,), whole)
-    grows = "Your window grows with each step: as a value comes in, the oldest must leave."
-    refuse_if(shapes[0] == (length,) and shapes[-1] > (length,), grows)
-    wrong = next((shape for shape in shapes if shape != (length,)), None)
-    text = f"The model reads windows of shape ({length},). You show it one of shape {wrong}."
-    refuse_if(wrong is not None, text)
 
 
 @exercise(
@@ -472,70 +366,12 @@ def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
 )
 def make_stationary(answer: Answer) -> None:
     """Just enough treatment."""
-    for name, series, season, wanted in _patients():
-        got, want = numbers(answer(series, season=season)), _treated(series, season, wanted)
+    for name, series, season, wanted in patients():
+        got, want = numbers(answer(series, season=season)), treated(series, season, wanted)
         front = len(series) - len(want)
         kept = f"For {name} you keep the length. Where there is no past there is no difference."
         refuse_if(front > 0 and got.shape == series.shape and close(got[front:], want), kept)
-        if not _same(got, want):
-            _refuse_other_treatment(got, name, series, season, wanted)
+        if not same_values(got, want):
+            refuse_other_treatment(got, name, series, season, wanted)
         slips = {"You take the mean away as well. None of the three does.": want - want.mean()}
         compare(got, want, slips=slips, what=f"the result for {name}")
-
-
-def _patients() -> list[tuple[str, Array, int, tuple[int, ...]]]:
-    """Make series whose truth is known: name, values, season, the treatments they need."""
-    noise = np.random.default_rng(9).normal(size=(5, 252))  # 21 years, or 36 weeks
-    weekly = noise[0].reshape(-1, 7).cumsum(axis=0).ravel()
-    monthly = noise[1].reshape(-1, 12).cumsum(axis=0).ravel()
-    steep = np.round(5 * monthly).cumsum().cumsum()  # exact in float32, too
-    short, shorter = (_remembered(noise[3], share) for share in (0.68, 0.66))
-    return [
-        ("a random walk", np.cumsum(noise[2] + 0.1), 12, (1,)),
-        ("a line with noise", 0.05 * np.arange(252) + noise[3], 12, (0,)),
-        ("noise that needs no treatment", noise[4] + 5, 12, ()),
-        ("a season that drifts", weekly, 7, (2,)),
-        ("a walk with a season that drifts", np.cumsum(monthly), 12, (1, 2)),
-        ("a walk of walks with a season that drifts", steep, 12, (1, 1, 2)),
-        ("a memory of 0.68", short, 12, (1,)),
-        ("a memory of 0.66", shorter, 12, ()),
-        ("a price that never changes", np.full(60, 2.7), 12, ()),
-    ]
-
-
-def _remembered(shocks: Array, share: float) -> Array:
-    """Keep this share of the value before, and add a shock."""
-    return np.array(list(itertools.accumulate(shocks, lambda value, e: share * value + e)))
-
-
-def _treated(x: Array, season: int, treatments: Sequence[int]) -> Array:
-    """Treat a series: 0 subtracts its line, 1 takes differences, 2 those over a season."""
-    for each in treatments:
-        if each == 0:
-            t = np.arange(len(x))
-            x = x - np.polyval(np.polyfit(t, x, 1), t)
-        else:
-            lag = (1, season)[each - 1]
-            x = x[lag:] - x[:-lag]
-    return x
-
-
-def _refuse_other_treatment(
-    got: Array, name: str, series: Array, season: int, wanted: tuple[int, ...]
-) -> None:
-    """Find out which treatments were given, and say what they left."""
-    best, kinds = _treated(series, season, wanted), ("a line", "a difference", "a seasonal one")
-    for given in itertools.chain(*(itertools.product(range(3), repeat=n) for n in range(4))):
-        if _same(got, _treated(series, season, given)):
-            steps = ", then ".join(kinds[each] for each in given) or "nothing"
-            left = f"a spread of {got.std():.2f}"
-            if np.ptp(got) > 0:
-                neighbours = np.corrcoef(got[1:], got[:-1])[0, 1]
-                left += f", and neighbours with correlation {neighbours:.2f}"
-            reach = f"A spread of {best.std():.2f} is within reach."
-            third = " Does your seasonal difference go back by `season`?"
-            reach += third * (wanted == (2,) and not given)
-            refuse(
-                f"You treat {name} with {steps}. That leaves {left}. "
-                + ("It needs less." if len(given) > len(wanted) else reach)
-            )

@@ -129,6 +129,30 @@ def outer_slope_missing(w, x1, x2):
     return h + w * (1 - h**2) * x1
 
 
+@wrong("used_twice", "which is 0.644 if you nudge w, is too")
+def something_else(w, x1, x2):
+    return math.tanh(w) * x1
+
+
+@wrong("used_twice", "x2 is added, and does not move")
+def the_other_input_for_h(w, x1, x2):
+    h = math.tanh(w * x1)
+    return (1 - math.tanh(w * h + x2) ** 2) * (x2 + w * (1 - h**2) * x1)
+
+
+@wrong("used_twice", "slope of the sigmoid")
+def slopes_of_sigmoids(w, x1, x2):
+    h = math.tanh(w * x1)
+    y = math.tanh(w * h + x2)
+    return y * (1 - y) * (h + w * h * (1 - h) * x1)
+
+
+@wrong("used_twice", "inner path lacks both")
+def inner_slope_alone(w, x1, x2):
+    h = math.tanh(w * x1)
+    return (1 - math.tanh(w * h + x2) ** 2) * (h + 1 - h**2)
+
+
 @wrong("used_twice", "inner tanh")
 def inner_slope_missing(w, x1, x2):
     h = math.tanh(w * x1)
@@ -481,6 +505,11 @@ def from_before_momentum(hessian):
     return 2 / np.linalg.eigvalsh(hessian)[-1]
 
 
+@wrong("largest_rate", "yours takes 2 (hessian, *, beta=0.0)")
+def momentum_by_another_name(hessian, *, beta=0.0):
+    return 2 * (1 + beta) / np.linalg.eigvalsh(hessian)[-1]
+
+
 @wrong("largest_rate", "Momentum is not in your rate")
 def momentum_ignored(hessian, *, momentum=0.0):
     return 2 / np.linalg.eigvalsh(hessian)[-1]
@@ -694,10 +723,13 @@ def added_to_what_is_left(last):
     return {number: number.grad for number in order}
 
 
+WALKED = {}
+
+
 @wrong("walk_without_tape", "Is an old walk in it?")
-def one_dictionary_for_all_walks(last, kept={}):  # noqa: B006
-    kept.update(in_an_order_found_first(last))
-    return dict(kept)
+def one_dictionary_for_all_walks(last):
+    WALKED.update(in_an_order_found_first(last))
+    return dict(WALKED)
 
 
 @wrong("walk_without_tape", "at `h`: you hand on 1 of -3")
@@ -730,28 +762,25 @@ def as_with_the_tape(last):
     return {number: number.grad for number in latest_first(last)}
 
 
-def waiting_for(last, *, count):
-    """Hand on when so many ties are done as were counted."""
-    waiting, gradients, ready = count(last), {last: 1.0}, [last]
+@wrong("walk_without_tape", "a slope is never used")
+def waiting_for_one_tie_too_many(last):
+    order = latest_first(last)
+    gradients, ready = dict.fromkeys(order, 0.0), [last]
+    waiting = {n: 1 + sum(o is n for each in order for o, _ in each.ties) for n in order}
+    gradients[last] = 1.0
     while ready:
         number = ready.pop()
         for origin, slope in number.ties:
-            gradients[origin] = gradients.get(origin, 0.0) + slope(gradients[number])
+            gradients[origin] += slope(gradients[number])
             waiting[origin] -= 1
             if waiting[origin] == 0:
                 ready.append(origin)
     return gradients
 
 
-@wrong("walk_without_tape", "a slope is never used")
-def one_tie_too_many_counted(last):
-    return waiting_for(
-        last,
-        count=lambda last: {
-            number: 1 + sum(o is number for n in latest_first(last) for o, _ in n.ties)
-            for number in latest_first(last)
-        },
-    )
+nobody = "no tie leads to the last number, so that its count is never read"
+equal("walk_without_tape", "0 -> -1", nobody)
+equal("walk_without_tape", "0 -> 1", nobody)
 
 
 # 9
@@ -854,7 +883,7 @@ def twelve_entries_always(x, y, W1, b1, W2, b2):
     return [g * y.size / 12 for g in in_numpy(x, y, W1, b1, W2, b2)]
 
 
-@wrong("backward_by_hand", "`dW1 for a batch of one and as many")
+@wrong("backward_by_hand", "The dW1 for a batch of one and as many")
 def turned_only_where_it_must_be(x, y, W1, b1, W2, b2):
     h = np.tanh(x @ W1 + b1)
     dyhat = 2 * (h @ W2 + b2 - y) / y.size

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy, linear, one_hot
 
 from companion import checks, recurrent
-from companion.checks import recurrent as asked
+from companion.checks import _recurrent as asked
 from companion.recurrent.language_model import batches
 from tests.checks._both_ways import Answers
 
@@ -1481,13 +1481,13 @@ def test_a_sum_that_just_meets_top_p_has_reached_it() -> None:
 
 
 def test_a_perfect_reader_reaches_the_ceiling_and_no_less() -> None:
-    text = torch.from_numpy(asked._farm(np.random.default_rng(1), 20_000))
+    text = torch.from_numpy(asked.farm(np.random.default_rng(1), 20_000))
     reached = math.exp(loss_of(Perfect(), text[None]))
     assert abs(reached / asked.CEILING - 1) < 0.02
 
 
 def test_who_forgets_the_animal_misses_the_mark() -> None:
-    text = torch.from_numpy(asked._farm(np.random.default_rng(1), 20_000))
+    text = torch.from_numpy(asked.farm(np.random.default_rng(1), 20_000))
     assert math.exp(loss_of(Perfect(remembers=False), text[None])) > 1.03 * asked.MARK
 
 
