@@ -155,7 +155,7 @@ def test_l17_in_the_record_about_a_third_of_the_rows_of_wikitext_are_empty(part)
     assert 0.25 < empty / rows < 0.4
 
 
-def test_b6_k3_in_the_record_each_gated_network_holds_its_subject_over_four_words_better_than_any_rnn():
+def test_b6_k3_in_the_record_each_gated_network_holds_its_subject_better_than_any_rnn():
     rnn, gru, lstm = (
         runs("recurrent_cells", f"{cell}, 4 words") for cell in ("RNN", "GRU", "LSTM")
     )
