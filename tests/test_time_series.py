@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,11 @@ def rng():
 
 
 # Series whose truth is known.
+
+
+def test_a_kiosk_cannot_be_changed_after_its_floor_was_computed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Kiosk().memory = 0.5
 
 
 @pytest.mark.parametrize(("phi", "lag_1"), [([0.8], 0.8), ([0.5, 0.3], 0.5 / 0.7)])
