@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from IPython.core.formatters import DisplayFormatter
 
 from companion import checks, runtime
 from companion.backprop import Tensor
 from companion.checks import progress
-from companion.checks._compare import compare
+from companion.checks._compare import Refused, compare, compare_cases
 from companion.checks.pact import Answer, exercise
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -340,8 +343,9 @@ def test_whatever_an_answer_can_change_it_must_leave_alone(given) -> None:
 
 def test_a_trace_of_rounding_is_a_change() -> None:
     def answer(a, *, b):
-        for step in (0.1, 0.2, -0.1, -0.2):
+        for step in (0.1, 0.3, 0.001):
             a += step
+            a -= step
         return a * b
 
     assert "trace of rounding" in heard(answer)
@@ -580,9 +584,72 @@ def test_the_summary_can_be_printed_on_any_terminal() -> None:
     assert terminal.buffer.tell() > 0
 
 
+def test_notebooks_that_solve_at_once_lose_nothing(home: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from companion.checks import progress; "
+        "home, own, count = sys.argv[1:]; "
+        "Path(home, own).touch()\n"
+        "while len(list(Path(home).glob('writer?'))) < int(count): time.sleep(0.001)\n"
+        "for i in range(20): progress.record(f'{own}.{i}')"
+    )
+    home.mkdir()
+    writers = [f"writer{i}" for i in range(4)]
+    commands = [[sys.executable, "-Werror", "-c", program, str(home), w, "4"] for w in writers]
+    started = [subprocess.Popen(command, cwd=ROOT) for command in commands]
+    assert [process.wait(100) for process in started] == [0] * 4
+    assert set(progress.solved()) == {f"{w}.{i}" for w in writers for i in range(20)}
+
+
+def test_a_notebook_that_waits_in_vain_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.1)
+    home.mkdir()
+    with FileLock(home / ".progress.json.lock"), pytest.warns(UserWarning, match="not remembered"):
+        progress.record("backprop.descend")
+    assert progress.solved() == {}
+
+
+def test_what_is_solved_already_needs_no_disk_that_can_be_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress.record("backprop.descend")
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("nothing may be opened for writing"))
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: pytest.fail("no folder may be made"))
+    progress.record("backprop.descend")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_folder_that_cannot_be_written_is_named_at_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Any, *args: Any, **options: Any) -> int:
+        raise OSError(30, "Read-only file system", path)
+
+    home.mkdir()
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.warns(UserWarning, match="Read-only file system"):
+        progress.record("backprop.descend")
+    assert list(home.iterdir()) == []
+
+
 def test_progress_of_two_homes_is_kept_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     progress.record("backprop.descend")
     monkeypatch.setenv("COMPANION_HOME", os.fspath(tmp_path / "another"))
     assert progress.solved() == {}
+
+
+def judged(*got: float) -> str:
+    """What is said of squares of 2 and 3, where the slip is to double."""
+    cases = [(f"the square of {x}", each, (x,)) for x, each in zip((2, 3), got, strict=True)]
+    with pytest.raises(Refused) as refused:
+        compare_cases(cases, lambda x: x**2, {"You double.": lambda x: 2 * x})
+    return str(refused.value)
+
+
+def test_a_slip_that_explains_every_case_is_named():
+    assert judged(4, 6) == "You double."
+
+
+def test_a_slip_that_explains_one_case_of_two_is_not_named():
+    assert judged(5, 6) == "The square of 2 is too large."

@@ -80,7 +80,7 @@ class Grammar:
                     wrong = "stands twice" if match else "is no setting, no words and no rule"
                     raise ValueError(f"this line {wrong}: {line!r}")
                 heads.add((section, match[1]))
-                grammar._take(*match.groups(), section)
+                grammar._take(match[1], match[2], section)
         return grammar
 
     def _take(self, head: str, rest: str, section: str) -> None:

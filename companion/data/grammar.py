@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
+from companion._numbers import number
 from companion.data._automaton import Language, Slot
 from companion.data._notation import Grammar, Tree, Word
 from companion.data._questions import Fact, Questions
@@ -137,7 +138,7 @@ def reviews(
     >>> review.label, review.topic
     (0, 'war')
     """
-    language = _language("reviews", distance, _share("bias", bias, 1))
+    language = _language("reviews", _distance(distance), _share("bias", bias, 1))
     noise, coin = _share("label_noise", label_noise, 0.5), random.Random(f"labels {shifted(seed)}")
     texts = []
     for latent, sentences, text in _texts(language, n, seed):
@@ -180,7 +181,7 @@ def documents(
     >>> document.facts[0].question, document.facts[0].answer
     ('who directed pantomime ?', ['urho', 'paredes'])
     """
-    language = _language("documents", distance, _share("bias", bias, 1))
+    language = _language("documents", _distance(distance), _share("bias", bias, 1))
     questions, chance = _questions(language), random.Random(shifted(seed))
     texts = []
     for _ in range(whole("n", n, 0)):
@@ -220,9 +221,10 @@ def oracle(
     >>> oracle().posterior(text.split())["label"].round(2)
     array([0.1, 0.9])
     """
-    if kind not in TEXTS:
+    if kind not in tuple(TEXTS):  # which may be asked of any kind of thing
         raise ValueError(f"kind must be one of {', '.join(TEXTS)}, got {kind!r}")
-    return _oracle(kind, _share("label_noise", label_noise, 0.5), distance, _share("bias", bias, 1))
+    noise = _share("label_noise", label_noise, 0.5)
+    return _oracle(kind, noise, _distance(distance), _share("bias", bias, 1))
 
 
 @cache
@@ -250,8 +252,6 @@ def _language(kind: str, distance: int | None, bias: float = 0.0) -> Language:
     """Compile a language once."""
     grammar = _biased(_grammar(*TEXTS[kind]), bias)
     if distance is not None:
-        if whole("distance", distance, 0) not in range(0, 41, ASIDE):
-            raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
         gap = Grammar.read("gap = ( )" + " {aside}" * (distance // ASIDE)).rules
         grammar = Grammar(grammar.settings, grammar.words, {**grammar.rules, **gap})
     return Language(grammar)
@@ -286,9 +286,14 @@ def _texts(language: Language, n: int, seed: int) -> Iterator[tuple[int, list[li
 
 def _share(name: str, share: float, most: float) -> float:
     """Return a label noise or a bias, or refuse it."""
-    if not 0 <= share <= most:
-        raise ValueError(f"{name} must be from 0 to {most:g}, got {share}")
-    return float(share)
+    return number(name, share, f"from 0 to {most:g}", lambda p: 0 <= p <= most)
+
+
+def _distance(distance: int | None) -> int | None:
+    """Return a distance, or refuse it."""
+    if distance is not None and whole("distance", distance, 0) not in range(0, 41, ASIDE):
+        raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
+    return None if distance is None else int(distance)
 
 
 # The answer keys
