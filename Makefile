@@ -8,7 +8,7 @@ RUN    := $(BIN)/python
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book read lab test style units pages processors notebooks real full claims bench clean
+.PHONY: help book read lab test style units pages processors oldest mutants notebooks real full claims bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' Makefile
@@ -46,8 +46,10 @@ style: $(VENV)/test  ## formatting, lint, types
 	@$(BIN)/mypy
 	@$(RUN) book/weave.py --check
 
+CODE := --ignore tests/test_book.py --ignore tests/test_reruns.py
+
 units: $(VENV)/test  ## the tests of the code, with doctests
-	@$(RUN) -m pytest -n 2 --dist loadscope --ignore tests/test_book.py --ignore tests/test_reruns.py
+	@$(RUN) -m pytest -n 2 --dist loadscope $(CODE)
 
 pages: $(VENV)/test  ## run every notebook and compare; build the book and check its pages
 	@$(RUN) -m pytest -n 2 --dist loadgroup tests/test_reruns.py tests/test_book.py
@@ -61,6 +63,19 @@ processors: $(VENV)/test  ## notebooks and numerical tests as on other processor
 	  $(RUN) -m runs.processors $$processor $(BIN)/python -m pytest -q -n 2 --dist worksteal $(NUMERICAL) || exit 1; \
 	done
 
+# An environment of its own: what nobody pins is as new as the pins allow.
+$(VENV)-oldest/test: pyproject.toml tests/_oldest.py
+	@rm -rf $(VENV)-oldest && $(PYTHON) -m venv $(VENV)-oldest
+	@$(PYTHON) tests/_oldest.py > $(VENV)-oldest/pins.txt
+	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)-oldest/pins.txt -e ".[book,test]"
+	@touch $@
+
+oldest: $(VENV)-oldest/test  ## the tests of the code with the oldest versions that pyproject.toml allows
+	@$(VENV)-oldest/bin/python -m pytest -n 2 --dist loadscope $(CODE)
+
+mutants: $(VENV)/test  ## try every small fault of each exercise's solution on its check
+	@$(RUN) -m pytest -q -n 2 --dist loadscope tests/checks -k small_faults --mutants 1000
+
 notebooks: $(VENV)/test  ## weave what changed: code is run again, prose alone takes seconds
 	@$(RUN) book/weave.py
 
@@ -72,4 +87,4 @@ bench: $(VENV)/bench  ## measure against other libraries and write book/speed.md
 	@$(RUN) -m benchmarks
 
 clean:  ## remove what was built, and the environment
-	rm -rf _build $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf _build $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache

@@ -22,6 +22,12 @@ os.environ.update(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``make mutants`` try them all."""
+    words = "how many mutants of each exercise's solution to try"
+    parser.addoption("--mutants", type=int, default=12, help=words)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what each chapter says that it takes beside what it took; nothing is asserted."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from companion._numbers import wide
+
 __all__ = ["Tensor"]
 
 Array = NDArray[Any]
@@ -145,12 +147,12 @@ class Tensor:
         return _combine("/", np.divide, self, other, lambda g: g / b, lambda g: -g * (a / b) / b)
 
     def __pow__(self, other: Operand) -> Tensor:
-        x = self._data
+        x = wide(self._data)
         if isinstance(other, int | float):  # a number as exponent: x², √x
             n = float(other) if x.dtype.kind == "f" else other
             return _record("**", x**n, (self, lambda g: g * (n * x ** (n - 1) if n else 0 * x)))
         other = _lift(other, self)
-        p = other._data
+        p = wide(other._data)
 
         def base(g: Array) -> Any:
             return g * np.where(p == 0, 0, p * x ** np.where(p == 0, 1, p - 1))
@@ -178,7 +180,7 @@ class Tensor:
         return _combine("@", np.matmul, self, other, left, right)
 
     def __neg__(self) -> Tensor:
-        return _record("neg", -self._data, (self, lambda g: -g))
+        return _record("neg", -wide(self._data), (self, lambda g: -g))
 
     __radd__, __rsub__, __rmul__ = _reflected(__add__), _reflected(__sub__), _reflected(__mul__)
     __rtruediv__, __rpow__ = _reflected(__truediv__), _reflected(__pow__)
@@ -360,7 +362,7 @@ def _record(op: str, values: Any, *ties: tuple[Tensor, Rule]) -> Tensor:
 def _combine(op: str, function: Any, a: Tensor, b: Tensor, left: Rule, right: Rule) -> Tensor:
     """Record an operation on two tensors, or say why their shapes do not fit."""
     try:
-        values = function(a._data, b._data)
+        values = function(wide(a._data), wide(b._data))  # in 8 bits 1 - 2 would be 255
     except ValueError as fault:
         need = "a's last size equal to b's last but one" if op == "@" else "equal sizes, or 1"
         raise ValueError(f"a {op} b needs {need}, got shapes {a.shape} and {b.shape}") from fault

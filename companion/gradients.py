@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+
+from companion._numbers import number
+from companion.runtime import whole
 
 __all__ = [
     "BatchNorm",
@@ -31,7 +35,11 @@ __all__ = [
 ]
 
 Kind = type[nn.Module] | tuple[type[nn.Module], ...]
-BENDS = nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.GELU, nn.ELU, nn.SiLU
+BENDS = (
+    *(nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.GELU, nn.ELU, nn.SiLU),
+    *(nn.PReLU, nn.CELU, nn.SELU, nn.Mish, nn.Softplus, nn.Softsign, nn.LogSigmoid),
+    *(nn.Hardtanh, nn.ReLU6, nn.Hardsigmoid, nn.Hardswish),
+)
 
 
 # Probes: questions that any module can be asked.
@@ -93,18 +101,20 @@ def by_layer(
     loss
         Takes the model's output and gives a scalar.
     layers
-        The kind of module that counts as a layer, or several kinds. Each gives a tensor, and where
-        one runs more than once, its last run counts.
+        The kind of module that counts as a layer, or several kinds. Each gives a tensor, which is
+        taken before anything changes it in place.
 
     Returns
     -------
     dict
-        The layer's name to the norm, in the order of the forward pass.
+        The layer's name to the norm, in the order of the forward pass. A layer that runs more than
+        once has an entry for each run, as ``"0"`` and ``"0 (run 2)"``, or its next name if it has
+        several.
 
     Raises
     ------
-    ValueError
-        If the model has no such layer.
+    TypeError, ValueError
+        If the model has no such layer, or one gives no tensor.
     FloatingPointError
         If a gradient is NaN or infinite; the message names the layers.
 
@@ -116,10 +126,13 @@ def by_layer(
     """
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def keep(name: str, _: nn.Module, output: Tensor) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise TypeError(f"{name} must give a tensor, got {type(output).__name__}")
         outputs[name] = output
+        return output.clone()  # the next layer may write into this one
 
-    with _listening(model, layers, keep):
+    with _listening(model, layers, after=keep):
         value = loss(model(x))
     slopes = torch.autograd.grad(value, list(outputs.values()), materialize_grads=True)
     found = {name: g.double().norm().item() for name, g in zip(outputs, slopes, strict=True)}
@@ -148,28 +161,29 @@ def saturation(
     Returns
     -------
     dict
-        The bend's name to a share from 0 to 1, in the order of the forward pass.
+        The bend's name to a share from 0 to 1, in the order of the forward pass. A bend that is
+        used more than once has an entry for each use, named as by :func:`by_layer`.
 
     Raises
     ------
-    ValueError
-        If the model has no such module.
+    TypeError, ValueError
+        If the model has no such module, or ``below`` is no number from 0.
 
     Examples
     --------
     >>> saturation(nn.Sequential(nn.ReLU()), torch.tensor([-1.0, 1.0, 2.0, 3.0]))
     {'0': 0.25}
     """
+    below = number("below", below, "0 or more", lambda x: x >= 0)
     found: dict[str, float] = {}
-    bends = dict(model.named_modules())
 
-    def measure(name: str, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        z = inputs[0].detach().clone().requires_grad_()
-        with torch.enable_grad():
-            (slope,) = torch.autograd.grad(bends[name].forward(z).sum(), z)
+    def measure(name: str, bend: nn.Module, given: Tensor) -> None:
+        z = given.detach().clone().requires_grad_()
+        with torch.enable_grad():  # a bend may write into what it gets, but not into a leaf
+            (slope,) = torch.autograd.grad(bend.forward(z.clone()).sum(), z)
         found[name] = (slope.abs() < below).double().mean().item()
 
-    with _listening(model, layers, measure), torch.no_grad():
+    with _listening(model, layers, before=measure), torch.no_grad():
         model(x)
     return found
 
@@ -182,8 +196,8 @@ def through_time(layer: nn.Module, x: Tensor) -> Tensor:
     Parameters
     ----------
     layer
-        A recurrent layer, torch's with ``batch_first=True`` or ours. It gives (B, T, H), or a
-        tuple that begins with it.
+        A recurrent layer in one direction, torch's with ``batch_first=True`` or ours. It gives
+        (B, T, H), or a tuple that begins with it.
     x
         The input, shape (B, T, D).
 
@@ -195,17 +209,15 @@ def through_time(layer: nn.Module, x: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the layer wants time first, or ``x`` has another shape.
+        If the layer wants time first or also reads from the end, or ``x`` has another shape.
 
     Examples
     --------
     >>> through_time(nn.LSTM(3, 5, batch_first=True), torch.zeros(2, 40, 3)).shape  # (B, T, D)
     torch.Size([40])
     """
-    if not getattr(layer, "batch_first", True):
-        raise ValueError("the layer must be made with batch_first=True, it wants time first")
-    if x.dim() != 3:
-        raise ValueError(f"x must have shape (B, T, D), got {tuple(x.shape)}")
+    _check_layer(layer)
+    _check_batch(x)
     x = x.detach().clone().requires_grad_()
     output = layer(x)
     output = output[0] if isinstance(output, tuple) else output  # (B, T, H)
@@ -214,18 +226,55 @@ def through_time(layer: nn.Module, x: Tensor) -> Tensor:
     return norm
 
 
+def _check_layer(layer: nn.Module) -> None:
+    """Refuse a recurrent layer whose last output is not what it says when it has read all."""
+    if not getattr(layer, "batch_first", True):
+        raise ValueError("the layer must be made with batch_first=True, it wants time first")
+    if getattr(layer, "bidirectional", False):
+        raise ValueError("the layer must read in one direction, got a bidirectional one")
+
+
+def _check_batch(x: Tensor) -> None:
+    """Refuse what is no batch of sequences."""
+    if x.dim() != 3:
+        raise ValueError(f"x must have shape (B, T, D), got {tuple(x.shape)}")
+
+
 @contextmanager
-def _listening(model: nn.Module, layers: Kind, hear: Callable[..., None]) -> Iterator[None]:
-    """Call ``hear(name, inputs, output)`` whenever one of the layers has run."""
+def _listening(
+    model: nn.Module,
+    layers: Kind,
+    *,
+    before: Callable[[str, nn.Module, Tensor], None] | None = None,
+    after: Callable[[str, nn.Module, Tensor], Tensor] | None = None,
+) -> Iterator[None]:
+    """Call ``before(name, layer, input)`` or ``after(name, layer, output)`` in each run of a layer.
 
-    def hook(name: str) -> Callable[..., None]:
-        return lambda _, inputs, output: hear(name, inputs, output)
-
-    asked = {name: m for name, m in model.named_modules() if isinstance(m, layers)}
-    if not asked:
+    What ``after`` returns goes on in the place of the output.
+    """
+    names: dict[nn.Module, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, layers):
+            names.setdefault(module, []).append(name)
+    if not names:
         kinds = layers if isinstance(layers, tuple) else (layers,)
         raise ValueError(f"the model has no {' or '.join(kind.__name__ for kind in kinds)}")
-    handles = [module.register_forward_hook(hook(name)) for name, module in asked.items()]
+    runs: Counter[nn.Module] = Counter()
+
+    def name_of(module: nn.Module) -> str:
+        known, run = names[module], runs[module]
+        runs[module] += 1
+        return known[run] if run < len(known) else f"{known[-1]} (run {run + 1})"
+
+    def hear(module: nn.Module, inputs: Any, named: dict[str, Any]) -> None:
+        if before is not None:
+            before(name_of(module), module, next(iter((*inputs, *named.values()))))
+
+    def pass_on(module: nn.Module, _: Any, output: Any) -> Any:
+        return output if after is None else after(name_of(module), module, output)
+
+    handles = [m.register_forward_pre_hook(hear, with_kwargs=True) for m in names]
+    handles += [m.register_forward_hook(pass_on) for m in names]
     try:
         yield
     finally:
@@ -253,7 +302,7 @@ def normal_(weight: Tensor, *, std: float) -> Tensor:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return weight.normal_(0, std)
+    return weight.normal_(0, number("std", std, "0 or more", lambda x: x >= 0))
 
 
 def xavier_(weight: Tensor) -> Tensor:
@@ -537,6 +586,8 @@ def deep(
     >>> len(deep(60, 64, 10, norm=BatchNorm, residual=True))
     61
     """
+    depth, width = whole("depth", depth, 1), whole("width", width, 1)
+    outputs = whole("outputs", outputs, 1)
     blocks: list[nn.Module] = []
     for _ in range(depth):
         linear = nn.Linear(width, width)
@@ -570,7 +621,7 @@ def clip_norm(model: nn.Module, max_norm: float) -> float:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If ``max_norm`` is not above 0, or no parameter has a gradient.
     FloatingPointError
         If a gradient is NaN or infinite: no factor shortens that.
@@ -586,8 +637,7 @@ def clip_norm(model: nn.Module, max_norm: float) -> float:
     >>> clip_norm(model, 0.5), round(norms(model)["weight"], 6)
     (3.0, 0.5)
     """
-    if not max_norm > 0:
-        raise ValueError(f"max_norm must be above 0, got {max_norm}")
+    max_norm = number("max_norm", max_norm, "above 0", lambda x: x > 0)
     total = math.hypot(*norms(model).values())
     if total > max_norm:
         for p in model.parameters():
@@ -620,6 +670,8 @@ def recall(count: int, distance: int, *, kinds: int = 4) -> tuple[Tensor, Tensor
     >>> words.shape, first.shape  # (N, T, 2 K), (N,)
     (torch.Size([5, 61, 8]), torch.Size([5]))
     """
+    count, distance = whole("count", count, 0), whole("distance", distance, 0)
+    kinds = whole("kinds", kinds, 1)
     first = torch.randint(kinds, (count, 1))
     others = torch.randint(kinds, 2 * kinds, (count, distance))
     return one_hot(torch.cat([first, others], 1), 2 * kinds).float(), first[:, 0]
@@ -631,9 +683,14 @@ class Reader(nn.Module):
     Parameters
     ----------
     layer
-        A recurrent layer, torch's with ``batch_first=True`` or ours.
+        A recurrent layer in one direction, torch's with ``batch_first=True`` or ours.
     outputs
         K, how many numbers the answer has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the layer is none of these, or it is called with another shape than (B, T, D).
 
     Examples
     --------
@@ -643,11 +700,16 @@ class Reader(nn.Module):
 
     def __init__(self, layer: nn.Module, outputs: int) -> None:
         super().__init__()
+        if not hasattr(layer, "hidden_size"):
+            raise TypeError(f"layer must be a recurrent layer, got {type(layer).__name__}")
+        _check_layer(layer)
         self.layer = layer
-        self.head = nn.Linear(int(getattr(layer, "hidden_size", 0)), outputs)
+        width: Any = getattr(layer, "proj_size", 0) or layer.hidden_size
+        self.head = nn.Linear(width, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the answers (B, K) to sequences (B, T, D)."""
+        _check_batch(x)
         output, _ = self.layer(x)
         answer: Tensor = self.head(output[:, -1])
         return answer

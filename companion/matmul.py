@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from companion._numbers import finite, number, wide
+from companion.runtime import as_array, whole
+
 __all__ = [
     "Layer",
     "Logistic",
@@ -48,7 +51,7 @@ def product(a: ArrayLike, b: ArrayLike) -> Array:
     >>> product([[1, 2]], [[3, 4], [5, 6]])  # (1, 2) @ (2, 2)
     array([[13., 16.]])
     """
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = wide(as_array(a)), wide(as_array(b))
     _fit_together(a, b)
     (N, D), H = a.shape, b.shape[1]
     z = np.zeros((N, H))
@@ -67,12 +70,12 @@ def _fit_together(a: Array, b: Array) -> None:
 
 def relu(z: ArrayLike) -> Array:
     """Return max(0, z) of each number, in the shape of ``z``."""
-    return np.maximum(z, 0)
+    return np.asarray(np.maximum(as_array(z), 0))
 
 
 def sigmoid(z: ArrayLike) -> Array:
     """Return 1 / (1 + exp(-z)) of each number, in the shape of ``z``, without overflow."""
-    z = np.asarray(z)
+    z = wide(as_array(z))
     small = np.exp(-np.abs(z))
     return np.asarray(np.where(z >= 0, 1, small) / (1 + small))
 
@@ -126,8 +129,8 @@ def forward(
     """
     if not layers:
         raise ValueError("forward needs at least one layer, got none")
-    h = np.asarray(X)
-    for i, (W, b) in enumerate(layers):
+    h = wide(as_array(X))
+    for i, (W, b) in enumerate(map(_wide_layer, layers)):
         _fit_together(h, W)
         h = activation(h) if i else h
         h = h @ W + b
@@ -157,21 +160,31 @@ def fold(layers: Sequence[Layer]) -> Layer:
     """
     if not layers:
         raise ValueError("fold needs at least one layer, got none")
-    V, a = layers[0]
-    for W, b in layers[1:]:
+    (V, a), *others = map(_wide_layer, layers)
+    for W, b in others:
         _fit_together(V, W)
         V, a = V @ W, a @ W + b
     return Layer(V, a)
 
 
+def _wide_layer(layer: Layer) -> Layer:
+    """Return a layer whose whole numbers have room for sums of products."""
+    return Layer(*(wide(as_array(part)) for part in layer))
+
+
+def _check_inputs(X: ArrayLike) -> Array:
+    """Return inputs as an array, or refuse what is no number."""
+    return finite("X", as_array(X))
+
+
 def _check_examples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Return examples (N, D) and their labels (N,), or say what is wrong with them."""
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = as_array(X), wide(as_array(y))
     if X.ndim != 2 or y.shape != X.shape[:1]:
         raise ValueError(f"X and y must have shapes (N, D) and (N,), got {X.shape} and {y.shape}")
     if not np.isin(y, (0, 1)).all():
-        raise ValueError(f"labels must be 0 or 1, got {sorted(set(y.tolist()))[:5]}")
-    return X, y
+        raise ValueError(f"labels must be 0 or 1, got {sorted(set(y.tolist()), key=str)[:5]}")
+    return _check_inputs(X), y
 
 
 class _Linear:
@@ -182,7 +195,11 @@ class _Linear:
 
     def score(self, X: ArrayLike) -> Array:
         """Return Xw + b, shape (N,)."""
-        return np.asarray(X) @ self.weights_ + self.bias_
+        return self._score(_check_inputs(X))
+
+    def _score(self, X: Array) -> Array:
+        """Return Xw + b of inputs that were looked at before."""
+        return X @ self.weights_ + self.bias_
 
     def predict(self, X: ArrayLike) -> Array:
         """Return 1 where the score is above 0, else 0, shape (N,)."""
@@ -222,7 +239,7 @@ class Perceptron(_Linear):
     """
 
     def __init__(self, *, epochs: int = 100) -> None:
-        self.epochs = epochs
+        self.epochs = whole("epochs", epochs, 1)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from examples, in the order in which they come.
@@ -237,7 +254,7 @@ class Perceptron(_Linear):
         Raises
         ------
         ValueError
-            If the shapes do not fit, or a label is neither 0 nor 1.
+            If the shapes do not fit, an input is not finite, or a label is neither 0 nor 1.
         """
         X, y = _check_examples(X, y)
         self.weights_, self.bias_ = np.zeros(X.shape[1]), 0.0
@@ -289,9 +306,8 @@ class Logistic(_Linear):
     """
 
     def __init__(self, *, rate: float = 1.0, steps: int = 100) -> None:
-        if rate <= 0:
-            raise ValueError(f"rate must be above 0, got {rate}")
-        self.rate, self.steps = rate, steps
+        self.rate = number("rate", rate, "above 0", lambda x: 0 < x < np.inf)
+        self.steps = whole("steps", steps, 0)
 
     def probability(self, X: ArrayLike) -> Array:
         """Return the probability that the label is 1, shape (N,)."""
@@ -300,7 +316,7 @@ class Logistic(_Linear):
     def loss(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the mean of -log p where the label is 1, of -log(1 - p) where it is 0."""
         X, y = _check_examples(X, y)
-        return _mean_loss(self.score(X), y)
+        return _mean_loss(self._score(X), y)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from all examples at once, in each step; X, y and errors as ``Perceptron.fit``."""
@@ -308,7 +324,7 @@ class Logistic(_Linear):
         self.weights_, self.bias_ = np.zeros(X.shape[1], np.result_type(X, np.float32)), 0.0
         self.losses_: list[float] = []
         for _ in range(self.steps):
-            z = self.score(X)  # (N,)
+            z = self._score(X)  # (N,)
             self.losses_.append(_mean_loss(z, y))
             off = (sigmoid(z) - y).astype(self.weights_.dtype)  # (N,)
             self.weights_ -= self.rate * (X.T @ off) / len(X)  # (D, N) @ (N,) -> (D,)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import operator
 import os
+import platform
 import random
+import re
 import stat
 import sys
 import tempfile
@@ -38,6 +40,7 @@ __all__ = [
 # The mime types by which numbers and claims travel with a notebook; a page shows nothing of them.
 RECORD = "application/papermill.record/text/plain"
 CLAIM = "application/papermill.record/claim"
+DAY = 24 * 60 * 60  # seconds
 
 
 def expect(name: str, value: float) -> None:
@@ -302,6 +305,9 @@ def home() -> Path:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that it is there whole or not at all; the old one stays until then.
 
+    The text is written into a draft beside the file first. A draft whose writer was killed is
+    removed when the same file is written again.
+
     Parameters
     ----------
     path
@@ -317,7 +323,9 @@ def write_whole(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.stat().st_mode & stat.S_IWRITE:
         raise PermissionError(f"{path} is read-only")
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _sweep(path)
+    start = f".{path.name}.{_machine()}-{os.getpid()}-"
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=start, suffix=".draft")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -329,6 +337,37 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+def _machine() -> str:
+    """Return this machine's name without dots, for a home that several machines share."""
+    return re.sub(r"\W", "-", platform.node())
+
+
+def _sweep(path: Path) -> None:
+    """Remove the drafts of a file that nobody writes any more; no other file is touched."""
+    draft = re.compile(re.escape(f".{path.name}.") + r"([\w-]*)-(\d+)-[a-z0-9_]{8}\.draft")
+    with contextlib.suppress(OSError):  # a folder that may not be listed, a draft that is open
+        for file in path.parent.iterdir():
+            found = draft.fullmatch(file.name)
+            if found and (
+                time.time() - file.stat().st_mtime > DAY
+                or (found[1] == _machine() and _ended(int(found[2])))
+            ):
+                file.unlink()
+
+
+def _ended(process: int) -> bool:
+    """Say whether a process of this machine has surely ended; Windows cannot be asked."""
+    if os.name == "nt":
+        return False  # there, signal 0 is no question
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's, or no number of a process
+        pass
+    return False
 
 
 def _umask() -> int:

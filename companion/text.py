@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import reprlib
-import string
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
@@ -18,11 +18,12 @@ from companion.runtime import whole
 
 __all__ = ["Tokenizer", "Vocabulary", "pad_sequences"]
 
-# These signs part words. The apostrophe belongs to a word, and so does every other character.
-_SIGNS = ("\t\n" + string.punctuation.replace("'", "")).encode()
-_TO_SPACES = bytes.maketrans(_SIGNS, b" " * len(_SIGNS))
-_UTF8 = ("utf-8", "surrogatepass")  # each sign is one byte there, and no byte of another character
-_SAVED = ("num_words", "lower", "oov_token", "document_count", "word_counts")
+# These signs part words in Keras 2. The apostrophe belongs to a word, and so does all the rest.
+FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+# What looks like a space or like nothing, and is none of them: it would glue words together.
+GLUE = "\r\x0b\x0c\x85\xa0\u200b\u2028\u3000\ufeff"
+_UTF8 = ("utf-8", "surrogatepass")  # an ASCII sign is one byte there, and no byte of another
+_SAVED = ("num_words", "lower", "oov_token", "filters", "document_count", "word_counts")
 
 
 class Tokenizer:
@@ -31,6 +32,13 @@ class Tokenizer:
     It gives the same numbers as the class of this name in Keras 2, which Keras 3 left out. Words
     that occur equally often are numbered in the order in which they first appeared. The number 0
     stays free for padding.
+
+    The same holds where one might wish otherwise; of the first two a warning tells. In a file with
+    Windows' line ends, read as bytes or with ``newline=""``, the sign ``\\r`` is a letter, as are
+    a byte order mark and a non-breaking space: open it with ``encoding="utf-8-sig"``, or add them
+    to ``filters``. Of ``<unk>`` in a text the word ``unk`` is left: take ``<`` and ``>`` out of
+    ``filters``. And an accent that stands as a sign of its own makes another word:
+    ``unicodedata.normalize("NFC", text)`` makes them one.
 
     Parameters
     ----------
@@ -41,6 +49,14 @@ class Tokenizer:
     oov_token
         Stands for every word that is unknown or not used; its number is 1. Without one, such words
         are left out.
+    filters
+        The signs that part words, beside the space. By default all of ASCII but the apostrophe,
+        tabulator and line end.
+
+    Warns
+    -----
+    UserWarning
+        If a text holds an invisible sign that no filter takes, or a mark that filters cut.
 
     Attributes
     ----------
@@ -68,13 +84,21 @@ class Tokenizer:
     """
 
     def __init__(
-        self, num_words: int | None = None, *, lower: bool = True, oov_token: str | None = None
+        self,
+        num_words: int | None = None,
+        *,
+        lower: bool = True,
+        oov_token: str | None = None,
+        filters: str = FILTERS,
     ) -> None:
         if not isinstance(oov_token, str | None):
             raise TypeError(f"oov_token must be a word or None, got {oov_token!r}")
+        if not isinstance(filters, str):
+            raise TypeError(f"filters must be a str of signs, got {filters!r}")
         self.num_words = None if num_words is None else whole("num_words", num_words, 1)
         self.lower = lower
         self.oov_token = oov_token
+        self.filters = filters
         self.word_counts: Counter[str] = Counter()
         self.document_count = 0
         self.word_index: dict[str, int] = {}
@@ -129,12 +153,19 @@ class Tokenizer:
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
         """Return the tokenizer whose ``to_json`` gave this text; anything else is a ValueError."""
-        saved = json.loads(text)
-        if not isinstance(saved, dict) or set(saved) != set(_SAVED):
-            raise ValueError(f"text must come from Tokenizer.to_json, got {reprlib.repr(text)}")
-        tokenizer = cls(saved["num_words"], lower=saved["lower"], oov_token=saved["oov_token"])
-        tokenizer.document_count = saved["document_count"]
-        tokenizer.word_counts = Counter(dict(saved["word_counts"]))
+        try:
+            saved = {"filters": FILTERS, **json.loads(text)}  # older ones lack it
+            if set(saved) != set(_SAVED) or not isinstance(saved["lower"], bool):
+                raise ValueError
+            tokenizer = cls(**{name: saved[name] for name in _SAVED[:4]})
+            tokenizer.document_count = whole("document_count", saved["document_count"], 0)
+            counts = dict(saved["word_counts"])
+            for word, count in zip(_words("words", counts), counts.values(), strict=True):
+                tokenizer.word_counts[word] = whole("count", count, 1)
+        except (TypeError, ValueError) as fault:
+            raise ValueError(
+                f"text must come from Tokenizer.to_json, got {reprlib.repr(text)}"
+            ) from fault
         if tokenizer.document_count:
             tokenizer._number_words()
         return tokenizer
@@ -148,19 +179,36 @@ class Tokenizer:
         self.index_word = {i: word for word, i in self.word_index.items()}
 
     def _cut(self, texts: Iterable[str | list[str]]) -> Iterator[list[str]]:
-        """Yield the words of each text."""
+        """Yield the words of each text, and warn at the end of what was cut strangely."""
         _refuse_one_text("texts", texts)
+        marks = [mark for mark in ("<unk>", self.oov_token) if set(mark or "") & set(self.filters)]
+        odd: set[str] = set()
         for text in texts:
             if isinstance(text, str):
                 text = text.lower() if self.lower else text
-                parts = text.encode(*_UTF8).translate(_TO_SPACES).decode(*_UTF8).split(" ")
-                yield [word for word in parts if word]
+                odd.update(sign for sign in (*GLUE, *marks) if sign in text)
+                yield [word for word in self._part(text).split(" ") if word]
             elif isinstance(text, list) and all(isinstance(word, str) for word in text):
                 yield [word.lower() for word in text] if self.lower else text
             else:
                 raise TypeError(
                     f"each text must be a str or a list of words, got {reprlib.repr(text)}"
                 )
+        glue, cut = sorted(odd & set(GLUE) - set(self.filters)), sorted(odd & set(marks))
+        if glue:
+            way = "open files with encoding='utf-8-sig' and newline=None, or add them to filters"
+            warnings.warn(f"{glue} became letters of words, as in Keras 2: {way}", stacklevel=3)
+        if cut:
+            way = "take their signs out of filters"
+            warnings.warn(f"{cut} lost their signs, as in Keras 2: {way}", stacklevel=3)
+
+    def _part(self, text: str) -> str:
+        """Return a text with spaces in the place of filters."""
+        spaces = " " * len(self.filters)
+        if not self.filters.isascii():
+            return text.translate(str.maketrans(self.filters, spaces))
+        table = bytes.maketrans(self.filters.encode(), spaces.encode())
+        return text.encode(*_UTF8).translate(table).decode(*_UTF8)
 
     def _limit(self) -> int:
         """Return the lowest number that is not used, once there are any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from companion._numbers import finite, number
 from companion.recurrent import LSTM
 from companion.runtime import as_array, whole
 from companion.training import fit
@@ -92,10 +94,11 @@ def autoregressive(
     >>> autoregressive([0.5], (3, 100), generator=np.random.default_rng(0)).shape
     (3, 100)
     """
-    phi = np.asarray(coefficients, dtype=np.float64)
+    phi = finite("coefficients", np.atleast_1d(as_array(coefficients))).astype(np.float64)
     if phi.ndim != 1 or not len(phi) or np.abs(np.roots([1, *-phi])).max(initial=0) >= 1:
         raise ValueError(f"coefficients must give a stationary series, got {list(coefficients)}")
-    *many, T = np.atleast_1d(shape)
+    sizes = np.atleast_1d(shape).tolist()
+    *many, T = (whole("each size in shape", size, 1) for size in sizes)
     x = generator.normal(size=(*many, SETTLE + T))
     for t in range(len(phi), SETTLE + T):
         x[..., t] += x[..., t - len(phi) : t] @ phi[::-1]
@@ -181,10 +184,10 @@ class Kiosk:
         for name in ("mean", "spread"):
             if len(getattr(self, name)) != 7:
                 raise ValueError(f"{name} must hold seven days, got {len(getattr(self, name))}")
-        if min(self.spread) <= 0:
-            raise ValueError(f"spread must be above 0 on each day, got {self.spread}")
-        if not 0 <= self.memory < 1:
-            raise ValueError(f"memory must be from 0 to below 1, got {self.memory}")
+        for day in range(7):
+            number("mean", self.mean[day], "finite", math.isfinite)
+            number("spread", self.spread[day], "above 0 and finite", lambda s: 0 < s < math.inf)
+        number("memory", self.memory, "from 0 to below 1", lambda phi: 0 <= phi < 1)
 
     def sales(self, days: int, *, generator: np.random.Generator) -> Array:
         """Return the sales of so many days, shape (T,); the first is a Monday."""
@@ -250,7 +253,8 @@ def dickey_fuller(series: ArrayLike, *, trend: bool = False, lags: int = 0) -> A
     Raises
     ------
     ValueError
-        If a series is too short for the regression, a straight line or not finite.
+        If a series is too short for the regression or not finite, or the regression fits it to
+        the last digit, as it fits a constant, a straight line or an exponential.
 
     References
     ----------
@@ -262,18 +266,30 @@ def dickey_fuller(series: ArrayLike, *, trend: bool = False, lags: int = 0) -> A
     >>> dickey_fuller(walks).shape  # (N, T) -> (N,)
     (4,)
     """
-    x = np.asarray(as_array(series), dtype=np.float64)
     whole("lags", lags, 0)
+    x, exact = _numbers("series", series)
     count = 2 + trend + lags  # numbers that the regression finds
     rows = x.shape[-1] - 1 - lags if x.ndim else 0
-    if rows <= count or not np.isfinite(x).all():
+    if rows <= count:
         raise ValueError(
             f"series must be finite with {count + lags + 2} values or more for {lags} lags, "
             f"got shape {x.shape}"
         )
+    found, r, rest = _regression(x, trend, lags)
+    if (rest.max(axis=-1) <= exact).any():
+        raise ValueError(
+            "series must be no straight line and no other curve that the regression fits "
+            "to the last digit: nothing is left to test"
+        )
+    spread = np.sqrt((rest**2).sum(-1) / (rows - count))
+    t: Array = np.sign(r[..., -1, -1]) * found[..., -1] / spread
+    return t
+
+
+def _regression(x: Array, trend: bool, lags: int) -> tuple[Array, Array, Array]:
+    """Return what QR finds of the changes, its R, and the size of what it leaves of each change."""
     change = np.diff(x)
-    if not np.ptp(change, axis=-1).all():
-        raise ValueError("series must be no straight line: nothing is left to test")
+    rows = x.shape[-1] - 1 - lags
     columns = [np.ones_like(change[..., lags:])]
     columns += [np.broadcast_to(np.arange(rows) / rows, columns[0].shape)] * trend
     columns += [change[..., lags - j : rows + lags - j] for j in range(1, lags + 1)]
@@ -281,9 +297,7 @@ def dickey_fuller(series: ArrayLike, *, trend: bool = False, lags: int = 0) -> A
     q, r = np.linalg.qr(np.stack(columns, axis=-1))  # (..., rows, count)
     y = change[..., lags:]
     found = np.einsum("...rc,...r->...c", q, y)
-    rest = (y**2).sum(-1) - (found**2).sum(-1)
-    t: Array = np.sign(r[..., -1, -1]) * found[..., -1] / np.sqrt(rest / (rows - count))
-    return t
+    return found, r, np.abs(y - np.einsum("...rc,...c->...r", q, found))
 
 
 def unit_root_p(series: ArrayLike, *, trend: bool = False) -> tuple[float, float]:
@@ -306,7 +320,8 @@ def unit_root_p(series: ArrayLike, *, trend: bool = False) -> tuple[float, float
     Raises
     ------
     ValueError
-        If the series is shorter, constant or not finite.
+        If the series is shorter or not finite, or so regular that one of its values follows from
+        those before, as in a constant, a line, an exponential or a season without noise.
 
     References
     ----------
@@ -322,14 +337,20 @@ def unit_root_p(series: ArrayLike, *, trend: bool = False) -> tuple[float, float
     from statsmodels.tools.sm_exceptions import InterpolationWarning
     from statsmodels.tsa import stattools
 
-    x = _one_series(series)
-    if len(x) < 20 or np.ptp(x) == 0:
+    x, exact = _one_series(series), _numbers("series", series)[1]
+    if len(x) < 20:
         raise ValueError(f"series must have 20 values or more, and vary, got {len(x)} values")
+    lags = min(len(x) // 2 - 2 - trend, math.ceil(12 * (len(x) / 100) ** 0.25))  # at most, in ADF
+    if _regression(x, trend, lags)[2].max() <= exact:
+        raise ValueError("series must vary, and not as its past foretells to the last digit")
     options: dict[str, Any] = {"regression": "ct" if trend else "c", "result_object": True}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InterpolationWarning)  # where the table of KPSS ends
         kpss = stattools.kpss(x, **options).pvalue
-    return float(stattools.adfuller(x, **options).pvalue), float(kpss)
+    adf = stattools.adfuller(x, **options).pvalue
+    if not math.isfinite(adf + kpss):
+        raise ValueError(f"series is too regular for the tests, they give {adf} and {kpss}")
+    return float(adf), float(kpss)
 
 
 # Windows, the forecast to beat, and how far a forecast is off.
@@ -401,7 +422,7 @@ def seasonal_naive(history: ArrayLike, *, horizon: int, season: int = 1) -> Arra
     """
     whole("horizon", horizon, 1)
     whole("season", season, 1)
-    x = np.asarray(as_array(history), dtype=np.float64)
+    x, _ = _numbers("history", history)
     if not x.ndim or x.shape[-1] < season:
         raise ValueError(f"history must have {season} values or more, got shape {x.shape}")
     repeated: Array = x[..., x.shape[-1] - season + np.arange(horizon) % season]
@@ -431,7 +452,8 @@ def mase(truth: ArrayLike, forecast: ArrayLike, *, history: ArrayLike, season: i
     Raises
     ------
     ValueError
-        If the shapes differ, or the history is too short or repeats itself exactly.
+        If the shapes differ, numbers are not finite, or the history is too short or repeats itself
+        to the last digit.
 
     References
     ----------
@@ -443,13 +465,14 @@ def mase(truth: ArrayLike, forecast: ArrayLike, *, history: ArrayLike, season: i
     0.5
     """
     whole("season", season, 1)
-    y, guess, x = as_array(truth), as_array(forecast), _one_series(history)
+    (y, _), (guess, _) = _numbers("truth", truth), _numbers("forecast", forecast)
+    x, exact = _one_series(history), _numbers("history", history)[1]
     if y.shape != guess.shape:
         raise ValueError(f"truth and forecast must have one shape, got {y.shape} and {guess.shape}")
     if len(x) <= season:
         raise ValueError(f"history must have more than {season} values, got {len(x)}")
     scale = np.abs(x[season:] - x[:-season]).mean()
-    if not scale:
+    if scale <= exact:
         raise ValueError("history must not repeat itself exactly: the naive error would be 0")
     return float(np.abs(y - guess).mean() / scale)
 
@@ -606,9 +629,20 @@ def continued(
     return x[:, T:]
 
 
+def _numbers(name: str, values: ArrayLike) -> tuple[Array, float]:
+    """Return finite numbers, and how far apart two of them may be and still be called equal.
+
+    That is a few times what rounding does to the largest.
+    """
+    given = finite(name, as_array(values))
+    kind = given.dtype if given.dtype.kind == "f" else np.float64
+    size = float(np.abs(given).max(initial=0))
+    return given.astype(np.float64), 64 * float(np.finfo(kind).eps) * size
+
+
 def _one_series(series: ArrayLike) -> Array:
     """Return a series as an array, if it is one."""
-    x = np.asarray(as_array(series), dtype=np.float64)
-    if x.ndim != 1 or not np.isfinite(x).all():
+    x, _ = _numbers("a series", series)
+    if x.ndim != 1:
         raise ValueError(f"a series must be finite numbers of shape (T,), got shape {x.shape}")
     return x

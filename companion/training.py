@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from companion._numbers import number
 from companion.runtime import progress, whole
 
 __all__ = ["Diverged", "History", "fit"]
+
+NOT_TAKEN = "no step was taken; look for a quotient, root or logarithm of 0, or numbers too large"
 
 
 @dataclass
@@ -31,13 +35,13 @@ class History:
 
 
 class Diverged(FloatingPointError):
-    """The loss became infinite or NaN; ``history`` holds the run up to that step."""
+    """The loss, its gradient or the weights became infinite or NaN.
 
-    def __init__(self, history: History, loss: float) -> None:
-        super().__init__(
-            f"the loss became {loss} at step {len(history.steps)}: "
-            "try a smaller learning rate, or max_norm to clip the gradients"
-        )
+    ``history`` holds the run up to that step.
+    """
+
+    def __init__(self, history: History, what: str, advice: str) -> None:
+        super().__init__(f"{what} at step {len(history.steps)}: {advice}")
         self.history = history
 
 
@@ -83,10 +87,11 @@ def fit(
 
     Raises
     ------
-    ValueError
-        If ``epochs`` is below 1, or an epoch has no batch.
+    TypeError, ValueError
+        If ``epochs`` is below 1, ``max_norm`` is not above 0, or an epoch has no batch.
     Diverged
-        If the loss is infinite or NaN. No step is taken on it.
+        If the loss or its gradient is infinite or NaN: no step is taken on it. Or if a step has
+        made weights so; the message names them.
 
     Examples
     --------
@@ -97,6 +102,8 @@ def fit(
     3
     """
     whole("epochs", epochs, 1)
+    if max_norm is not None:
+        max_norm = number("max_norm", max_norm, "above 0", lambda x: x > 0)
     history, was_training = History(), model.training
     try:
         with progress(epochs) as bar:
@@ -124,25 +131,66 @@ def _epoch(
 ) -> float:
     """Go through the batches once and return the mean loss of the examples."""
     total, count = 0.0, 0
+    named = _trained(model, optimizer)
+    rate = "try a smaller learning rate"
+    clip = ", or max_norm to clip the gradients" if max_norm is None else ""
     for *inputs, target in batches:
         optimizer.zero_grad()
         value = loss(model(*inputs), target)
         history.steps.append(value.item())
         if not torch.isfinite(value):
-            raise Diverged(history, value.item())
+            raise Diverged(history, f"the loss became {value.item()}", rate + clip)
         value.backward()
+        sick = _sick({name: p.grad for name, p in named.items() if p.grad is not None})
+        if sick:
+            what = f"the loss is {value.item():.3g}, but its gradient is no finite number in {sick}"
+            raise Diverged(history, what, NOT_TAKEN)
         if max_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+            _clip(model, max_norm)
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
         total, count = total + value.item() * len(target), count + len(target)
+    sick = _sick(named)
+    if sick:
+        raise Diverged(history, f"the weights are no finite numbers in {sick}", rate + clip)
     if not count:
         raise ValueError(
             "batches gave nothing in this epoch: pass a list or a DataLoader, "
             "a generator is used up after one epoch"
         )
     return total / count
+
+
+def _trained(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return what the optimizer changes, by name."""
+    name_of = {id(p): name for name, p in model.named_parameters()}
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    return {name_of.get(id(p), f"number {i} of the optimizer"): p for i, p in enumerate(held)}
+
+
+def _sick(named: Mapping[str, Tensor]) -> str:
+    """Name those that hold NaN or infinity, if any does."""
+    with torch.no_grad():
+        if math.isfinite(sum(float(values.sum()) for values in named.values())):
+            return ""  # one such number would show in the sum
+        held = {n: v.coalesce().values() if v.is_sparse else v for n, v in named.items()}
+        return ", ".join(
+            f"{name} ({'NaN' if values.isnan().any() else 'infinite'})"
+            for name, values in held.items()
+            if not values.isfinite().all()
+        )
+
+
+def _clip(model: nn.Module, max_norm: float) -> None:
+    """Shorten a finite gradient to a norm, where it exceeds it."""
+    try:
+        nn.utils.clip_grad_norm_(model.parameters(), max_norm, error_if_nonfinite=True)
+    except RuntimeError:  # 32 bits cannot hold the square of 1e20, and torch would take no step
+        slopes = [p.grad for p in model.parameters() if p.grad is not None]
+        total = math.hypot(*(slope.double().norm().item() for slope in slopes))
+        for slope in slopes:
+            slope *= min(1.0, max_norm / total)
 
 
 def _measure(

@@ -342,6 +342,29 @@ def test_python_numbers_are_float64_and_do_not_widen_float32():
     assert ((2 * x + 1.5) ** 2 / 3).data.dtype == np.float32
 
 
+def test_whole_numbers_do_not_round_the_number_that_they_meet():
+    ours = (Tensor([1, 2]) * 2.5).numpy()
+    np.testing.assert_array_equal(ours, [2.5, 5.0])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint64, np.int8, np.bool_])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda a, b: a - b,
+        lambda a, b: -a,
+        lambda a, b: a * a,
+        lambda a, b: a**2,
+        lambda a, b: a + b,
+        lambda a, b: a @ a,
+    ],
+)
+def test_small_whole_numbers_are_computed_with_as_their_values(use, kind):
+    a, b = np.array([[100, 1], [1, 100]]).astype(kind), np.array([[1, 120]]).astype(kind)
+    ours, want = use(Tensor(a), Tensor(b)), use(a.astype(float), b.astype(float))
+    np.testing.assert_array_equal(ours.numpy(), want)
+
+
 def test_an_array_on_the_left_asks_the_tensor():
     x = Tensor([1.0, 2.0], requires_grad=True)
     y = np.array([3.0, 4.0]) * x

@@ -94,3 +94,13 @@ def test_an_unknown_command_is_refused(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, "heal")
     assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["constraints.txt", "companion/constraints.txt"])
+def test_the_verified_versions_are_found_in_the_project_and_in_an_installed_package(
+    tmp_path, monkeypatch, place
+):
+    (tmp_path / "companion").mkdir()
+    (tmp_path / place).write_text("# tried\nnumpy==2.4.6\nscikit-learn==1.9.1\nloose>=1\n")
+    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "companion" / "doctor.py"))
+    assert doctor.verified() == {"numpy": "2.4.6", "scikit-learn": "1.9.1"}

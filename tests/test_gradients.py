@@ -117,6 +117,94 @@ def test_saturation_reads_any_bend_that_works_on_single_entries():
     assert found == {"": 0.5}
 
 
+INPLACE = [
+    nn.ReLU(inplace=True),
+    nn.LeakyReLU(inplace=True),
+    nn.ELU(inplace=True),
+    nn.SiLU(inplace=True),
+    nn.Hardtanh(inplace=True),
+    nn.Dropout(0.5, inplace=True),
+]
+
+
+def one_block(bend):
+    """A layer, a bend and a head, and an input, the same each time."""
+    with seeded(0):
+        return nn.Sequential(nn.Linear(4, 8), bend, nn.Linear(8, 2)), torch.randn(6, 4)
+
+
+def apart(bend):
+    """The same bend, which writes its result into a new place."""
+    twin = copy.deepcopy(bend)
+    twin.inplace = False
+    return twin
+
+
+@pytest.mark.parametrize("bend", INPLACE, ids=lambda bend: type(bend).__name__)
+def test_gradients_by_layer_are_taken_before_a_bend_that_works_in_place(bend):
+    found = []
+    for one in (bend, apart(bend)):
+        model, x = one_block(one)
+        with seeded(1):
+            found.append(gradients.by_layer(model, x, loss=torch.sum))
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_gradients_by_layer_are_taken_before_a_block_adds_in_place():
+    class Adds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(1, 1)
+
+        def forward(self, x):
+            y = self.linear(x)
+            y *= 5
+            return y
+
+    assert gradients.by_layer(Adds(), torch.ones(1, 1), loss=torch.sum) == {"linear": 5.0}
+
+
+def test_a_layer_that_runs_twice_has_a_gradient_for_each_run():
+    double = nn.Linear(1, 1, bias=False)
+    double.weight.data.fill_(2)
+    model = nn.Sequential(double, nn.Sequential(double))
+    found = gradients.by_layer(model, torch.ones(1, 1), loss=torch.sum)
+    assert found == {"0": 2.0, "1.0": 1.0}
+
+
+def test_a_layer_that_gives_no_tensor_is_named():
+    with pytest.raises(TypeError, match="must give a tensor, got tuple"):
+        gradients.by_layer(nn.GRU(1, 1), torch.ones(1, 1), loss=lambda out: out[1], layers=nn.GRU)
+
+
+@pytest.mark.parametrize("bend", INPLACE[:-1], ids=lambda bend: type(bend).__name__)
+def test_saturation_of_a_bend_that_works_in_place_is_that_of_its_twin(bend):
+    found = [gradients.saturation(*one_block(one)) for one in (bend, apart(bend))]
+    assert found[0] == found[1]
+    assert list(found[0]) == ["1"]
+
+
+def test_a_bend_that_is_used_twice_is_measured_twice():
+    bend = nn.ReLU(inplace=True)
+    turn = nn.Linear(1, 1, bias=False)
+    turn.weight.data.fill_(-1)
+    x = torch.tensor([[-1.0], [1.0], [2.0], [3.0]])
+    assert gradients.saturation(nn.Sequential(bend, turn, bend), x) == {"0": 0.25, "2": 1.0}
+
+
+def test_a_bend_under_one_name_is_measured_in_each_run():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bend = nn.ReLU()
+
+        def forward(self, x):
+            return self.bend(input=-self.bend(x))
+
+    found = gradients.saturation(Twice(), torch.tensor([-1.0, 1.0]))
+    assert found == {"bend": 0.5, "bend (run 2)": 1.0}
+
+
 def test_time_gradients_of_a_linear_memory_are_powers_of_its_weight():
     layer = nn.RNN(1, 1, bias=False, batch_first=True, nonlinearity="relu")
     layer.weight_ih_l0.data.fill_(1)
@@ -139,6 +227,57 @@ def test_time_gradients_of_our_layers_are_those_of_torch(kind):
 def test_a_layer_that_wants_time_first_is_refused():
     with pytest.raises(ValueError, match="batch_first"):
         gradients.through_time(nn.RNN(1, 1), torch.ones(1, 4, 1))
+
+
+@pytest.mark.parametrize("layer", [nn.GRU(1, 1, batch_first=True, bidirectional=True)])
+def test_a_layer_that_also_reads_from_the_end_has_no_last_state(layer):
+    with pytest.raises(ValueError, match="one direction"):
+        gradients.through_time(layer, torch.ones(1, 4, 1))
+    with pytest.raises(ValueError, match="one direction"):
+        Reader(layer, 2)
+    with pytest.raises(ValueError, match="one direction"):
+        Reader(recurrent.GRU(1, 1, bidirectional=True), 2)
+
+
+def test_a_reader_refuses_a_layer_that_wants_time_first():
+    with pytest.raises(ValueError, match="batch_first"):
+        Reader(nn.LSTM(1, 1), 2)
+
+
+def test_a_reader_refuses_what_is_no_recurrent_layer():
+    with pytest.raises(TypeError, match="recurrent layer, got Linear"):
+        Reader(nn.Linear(1, 1), 2)
+
+
+def test_a_reader_refuses_a_sequence_that_is_no_batch():
+    with pytest.raises(ValueError, match=r"\(B, T, D\), got \(4, 4\)"):
+        Reader(nn.RNN(4, 4, batch_first=True), 2)(torch.ones(4, 4))
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")
+def test_a_reader_of_a_projected_state_answers_from_the_projection():
+    layer = nn.LSTM(3, 5, batch_first=True, proj_size=2)
+    assert Reader(layer, 4)(torch.ones(1, 7, 3)).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "fault", "message"),
+    [
+        (lambda: gradients.recall("5", 3), TypeError, "count must be a whole number"),
+        (lambda: gradients.recall(5, 3, kinds=0), ValueError, "kinds must be .* 1 or more"),
+        (lambda: gradients.deep(0, 3, 1), ValueError, "depth must be .* 1 or more"),
+        (lambda: gradients.normal_(torch.ones(2), std=None), TypeError, "std must be a number"),
+        (lambda: gradients.normal_(torch.ones(2), std=-1), ValueError, "std must be 0 or more"),
+        (
+            lambda: gradients.saturation(nn.ReLU(), torch.ones(2), below="a"),
+            TypeError,
+            "below must be a number 0 or more, got 'a'",
+        ),
+    ],
+)
+def test_numbers_out_of_range_are_named(call, fault, message):
+    with pytest.raises(fault, match=message):
+        call()
 
 
 def test_time_gradients_of_anything_but_a_batch_of_sequences_are_refused():

@@ -928,8 +928,24 @@ def test_a_number_or_a_kind_out_of_range_is_refused(ask):
         lambda: grammar.documents(1, seed=None),
         lambda: grammar.reviews(1, label_noise="0.1"),
         lambda: grammar.reviews(1, distance=2.5),
+        lambda: grammar.documents(1, distance=[4]),
+        lambda: grammar.oracle(distance="4"),
+        lambda: grammar.oracle(label_noise=None),
     ],
 )
 def test_what_is_no_number_is_refused(ask):
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"must be a .*number.*, got"):
         ask()
+
+
+def test_numbers_may_be_those_of_numpy():
+    ours = grammar.reviews(
+        np.int64(2), seed=np.int64(3), label_noise=np.float32(0.25), distance=np.int32(4)
+    )
+    assert ours == grammar.reviews(2, seed=3, label_noise=0.25, distance=4)
+    assert grammar.documents(np.uint8(1), seed=np.uint8(3)) == grammar.documents(1, seed=3)
+
+
+def test_a_kind_that_is_no_word_is_refused():
+    with pytest.raises(ValueError, match=r"kind must be one of .*, got \['reviews'\]"):
+        grammar.oracle(["reviews"])

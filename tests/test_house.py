@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
+import yaml
 
 from book import weave
 
@@ -31,7 +32,7 @@ ROOMS = [stem[3:] for stem in CHAPTERS]  # in the order of the book
 # Who stands below may not import who stands above.
 FLOORS = [
     ["companion"],
-    ["companion.runtime"],
+    ["companion.runtime", "companion._numbers"],
     ["companion.data", "companion.text", "companion.plotting", "companion.results"],
     ["companion.training"],
     *[[f"companion.{room}"] for room in ROOMS],
@@ -315,4 +316,58 @@ def test_no_left_overs_and_no_path_of_a_machine():
         found = left.search(path.read_text(encoding="utf-8"))
         if found:
             faults.append(f"{path.relative_to(ROOT)}: {found[0]}")
+    assert not faults
+
+
+WORKFLOWS = {
+    path.stem: yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+}
+
+
+def test_a_workflow_that_follows_another_runs_only_for_a_push_to_this_repository():
+    faults = []
+    for name, flow in WORKFLOWS.items():
+        for job in flow["jobs"].values() if "workflow_run" in flow["on"] else []:
+            asked = " ".join(job.get("if", "").split()).split(" && ")
+            wanted = {
+                "github.event.workflow_run.conclusion == 'success'",
+                "github.event.workflow_run.event == 'push'",
+                "github.event.workflow_run.head_repository.full_name == github.repository",
+            }
+            if "needs" not in job and set(asked) != wanted:
+                faults.append(f"{name}: {asked}")
+    assert "workflow_run" in WORKFLOWS["pages"]["on"]
+    assert not faults
+
+
+def test_a_machine_of_our_own_runs_no_code_of_a_fork():
+    jobs = [(name, job) for name, flow in WORKFLOWS.items() for job in flow["jobs"].values()]
+    own = [(name, job) for name, job in jobs if "self-hosted" in job["runs-on"]]
+    assert [name for name, _ in own] == ["gpu"]
+    assert " ".join(own[0][1]["if"].split()) == (
+        "github.event_name == 'workflow_dispatch' || (github.event.label.name == 'gpu' && "
+        "github.event.pull_request.head.repo.full_name == github.repository)"
+    )
+
+
+def test_a_workflow_may_only_read_unless_a_job_asks_for_more():
+    assert {str(flow.get("permissions")) for flow in WORKFLOWS.values()} == {"{'contents': 'read'}"}
+    writers = {
+        (name, key)
+        for name, flow in WORKFLOWS.items()
+        for key, job in flow["jobs"].items()
+        if "write" in job.get("permissions", {}).values()
+    }
+    assert writers == {("pages", "deploy")}
+
+
+def test_no_workflow_hands_its_rights_or_its_shell_to_a_stranger():
+    faults = [name for name, flow in WORKFLOWS.items() if "pull_request_target" in flow["on"]]
+    for name, flow in WORKFLOWS.items():
+        for step in (step for job in flow["jobs"].values() for step in job["steps"]):
+            if re.search(r"\$\{\{\s*github\.", step.get("run", "")):
+                faults.append(f"{name}: a title or a branch's name would be run: {step['run']}")
+            if not re.match(r"actions/|[^@]+@[0-9a-f]{40}\b", step.get("uses", "actions/")):
+                faults.append(f"{name}: others' actions are named by their commit: {step['uses']}")
     assert not faults

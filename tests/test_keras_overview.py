@@ -77,6 +77,40 @@ def test_the_cnn_takes_padding_for_a_word():
     assert abs(changed).max() > 1e-3
 
 
+def test_the_cnn_keeps_what_speaks_most_in_any_three_words_and_nothing_below_0():
+    model = made("CNN")
+    table, kernel, bias, judge_of, doubt = (as_array(w.value) for w in model.weights)
+    words = np.pad(table[IDS], ((0, 0), (1, 1), (0, 0)))  # (B, T + 2, D), zeros at both ends
+    windows = np.stack([words[:, i : i + 6] for i in range(3)], axis=2)  # (B, T, 3, D)
+    found = np.einsum("btkd,kdo->bto", windows, kernel) + bias
+    best = np.maximum(found, 0).max(axis=1)  # (B, D)
+    assert_close(judge(model, IDS), 1 / (1 + np.exp(-(best @ judge_of + doubt))))
+
+
+def test_the_bag_of_words_judges_the_mean_of_the_words():
+    model = made("bag of words")
+    table, judge_of, doubt = (as_array(w.value) for w in model.weights)
+    mean = table[IDS].mean(axis=1)
+    assert_close(judge(model, IDS), 1 / (1 + np.exp(-(mean @ judge_of + doubt))))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_word_has_32_numbers_where_nothing_else_is_said(name):
+    embedding = classifier(name, vocabulary_size=V).layers[0]
+    assert embedding.embeddings.shape == (V, 32)
+
+
+@pytest.mark.parametrize("thing", [WeightedMean, NoisyCrossentropy])
+def test_a_file_names_our_own_things_as_those_of_the_companion(thing):
+    assert keras.saving.get_registered_name(thing) == f"companion>{thing.__name__}"
+
+
+@pytest.mark.parametrize("y", [0, 1])
+def test_a_model_that_is_sure_and_wrong_loses_no_more_than_a_float_can_say(y):
+    loss = float(as_array(NoisyCrossentropy(rate=0)([[y]], [[1.0 - y]])))
+    assert loss == pytest.approx(-np.log(1e-7), rel=1e-3)
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_a_text_is_judged_alone_as_among_others(name):
     model = made(name)

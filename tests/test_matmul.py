@@ -200,6 +200,78 @@ def test_examples_that_cannot_be_learned_from_are_named(learner, X, y, want):
         learner().fit(X, y)
 
 
+SMALL = [np.uint8, np.uint64, np.int8, np.bool_]
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_small_whole_numbers_have_the_product_of_their_values(kind):
+    a, b = (np.full((2, 2), 100).astype(kind) for _ in "ab")
+    values = [part.astype(float) for part in (a, b)]
+    np.testing.assert_array_equal(product(a, b), values[0] @ values[1])
+    layers, as_floats = [Layer(b, a[0])] * 2, [Layer(values[1], values[0][0])] * 2
+    np.testing.assert_array_equal(forward(a, layers), forward(values[0], as_floats))
+    np.testing.assert_array_equal(fold(layers).W, fold(as_floats).W)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_the_sigmoid_of_small_whole_numbers_is_that_of_their_values(kind):
+    z = np.array([0, 1, 100]).astype(kind)
+    np.testing.assert_array_equal(sigmoid(z), sigmoid(z.astype(float)))
+
+
+@pytest.mark.parametrize("kind", [*SMALL, torch.uint8])
+@pytest.mark.parametrize("learner", [Perceptron, Logistic])
+def test_small_whole_numbers_are_learned_as_their_values(learner, kind):
+    X, y = np.array([[200, 0], [0, 100], [3, 90], [100, 7]]) % 128, [1, 0, 0, 1]
+    X = X > 50 if kind is np.bool_ else X
+    if isinstance(kind, torch.dtype):
+        small = torch.tensor(X, dtype=kind), torch.tensor(y, dtype=kind)
+    else:
+        small = X.astype(kind), np.array(y, dtype=kind)
+    ours, theirs = learner().fit(*small), learner().fit(X.astype(float), np.array(y))
+    np.testing.assert_allclose(ours.weights_, theirs.weights_, rtol=1e-9)
+    np.testing.assert_array_equal(ours.predict(small[0]), y)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_the_loss_of_small_labels_is_that_of_their_values(kind, examples):
+    X, y = examples
+    reader = Logistic(steps=5).fit(X, y)
+    assert reader.loss(X, y.astype(kind)) == reader.loss(X, y)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("learner", [Perceptron, Logistic])
+def test_inputs_that_are_not_finite_are_refused(learner, value, examples):
+    X, y = examples
+    sick = X.copy()
+    sick[1, 0] = value
+    ready = learner().fit(X, y)
+    for use in (lambda: learner().fit(sick, y), lambda: ready.predict(sick)):
+        with pytest.raises(ValueError, match="X must be finite"):
+            use()
+
+
+@pytest.mark.parametrize("X", [[["a", "b"]], [[None, 1]]])
+def test_inputs_that_are_no_numbers_are_refused(X):
+    with pytest.raises(TypeError, match="X must be real numbers"):
+        Perceptron().fit(X, [1])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Perceptron(epochs="3"), "epochs must be a whole number"),
+        (lambda: Logistic(steps=2.5), "steps must be a whole number"),
+        (lambda: Logistic(rate="1"), "rate must be a number above 0, got '1'"),
+        (lambda: Logistic(rate=None), "rate must be a number above 0, got None"),
+    ],
+)
+def test_a_setting_that_is_no_number_is_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
 def test_a_rate_that_goes_uphill_is_refused():
     with pytest.raises(ValueError, match="rate must be above 0, got -1"):
         Logistic(rate=-1)

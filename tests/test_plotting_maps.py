@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
 from companion import plotting
 from companion.plotting.maps import TEN
@@ -323,3 +323,93 @@ LARGE = {
 @pytest.mark.parametrize("draw", LARGE.values(), ids=LARGE)
 def test_a_large_picture_is_light_enough_for_a_page(draw):
     assert len(svg(draw(), alt=ALT)) < 250_000
+
+
+# What a picture says
+
+
+def test_a_picture_of_a_map_says_its_title_and_the_names_of_its_axes():
+    titled = [
+        plotting.plot_units(NINE, title="$1"),
+        plotting.plot_mosaic(np.zeros((2, 2, 3, 3)), title="$1"),
+        plotting.plot_points(CLOUD, ["film"] * 1800, title="$1"),
+        plotting.plot_lattice(NET, title="$1", xlabel="$2", ylabel="$3"),
+    ]
+    assert [ax.get_title(loc="left") for ax in titled] == ["\\$1"] * 4
+    assert (titled[3].get_xlabel(), titled[3].get_ylabel()) == ("\\$2", "\\$3")
+
+
+@pytest.mark.parametrize("grid", ["rectangular", "hexagonal"])
+def test_a_word_stands_in_the_middle_of_its_unit(grid):
+    ax = plotting.plot_units(NINE, grid=grid, labels=LETTERS)
+    units = [path.vertices[:-1].mean(axis=0) for path in ax.collections[0].get_paths()]
+    np.testing.assert_allclose([text.get_position() for text in ax.texts], units, atol=1e-9)
+    assert [text.get_text() for text in ax.texts] == list("abcdefghi")
+    assert {(text.get_ha(), text.get_va()) for text in ax.texts} == {("center", "center")}
+
+
+@pytest.mark.parametrize("grid", ["rectangular", "hexagonal"])
+def test_every_unit_lies_within_the_axes(grid):
+    ax = plotting.plot_units(NINE, grid=grid)
+    corners = np.concatenate([path.vertices for path in ax.collections[0].get_paths()])
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    np.testing.assert_allclose(corners.min(axis=0), [left, high])
+    np.testing.assert_allclose(corners.max(axis=0), [right, low])
+
+
+def test_a_square_is_one_step_wide_and_one_high():
+    corners = plotting.plot_units(NINE).collections[0].get_paths()[4].vertices
+    np.testing.assert_allclose(np.ptp(corners, axis=0), [1, 1])
+
+
+def test_the_bar_of_colours_has_the_colours_of_the_units():
+    ax = plotting.plot_units(NINE, scale="number")
+    bar = ax.figure.axes[1].collections[-1]
+    ends = bar.cmap([0.0, 1.0])
+    np.testing.assert_allclose(ax.collections[0].get_facecolor()[[0, 8]], ends)
+
+
+def test_a_larger_number_of_a_mosaic_is_darker_and_its_first_image_on_top():
+    image = plotting.plot_mosaic(np.arange(2.0).reshape(2, 1, 1, 1)).images[0]
+    light, dark = image.cmap(image.norm([0.0, 1.0]))[:, :3].sum(axis=1)
+    assert light > dark
+    assert image.origin == "upper"
+    assert image.get_array()[:, 0].tolist() == [0.0, None, 1.0]
+
+
+def test_knots_and_lines_of_a_net_have_one_colour_and_the_data_another():
+    ax = plotting.plot_lattice(NET, points=CLOUD)
+    (line,) = {to_hex(color) for color in ax.collections[0].get_color()}
+    assert to_hex(ax.lines[0].get_color()) == line
+    assert to_hex(ax.patches[0].get_edgecolor()) != line
+
+
+def test_a_net_without_data_has_no_dots():
+    assert len(plotting.plot_lattice(NET).patches) == 0
+
+
+@pytest.mark.parametrize(("xlabel", "ylabel"), [("red", ""), ("", "green")])
+def test_one_name_is_enough_for_axes_to_be_there(xlabel, ylabel):
+    assert plotting.plot_lattice(NET, xlabel=xlabel, ylabel=ylabel).axison
+
+
+def test_the_dots_of_each_group_have_a_colour_of_their_own():
+    ax = plotting.plot_points(CLOUD[:4], ["film", "wine", "film", "wine"])
+    assert len({to_hex(patch.get_edgecolor()) for patch in ax.patches}) == 2
+
+
+@pytest.mark.parametrize("name", ["ab", "12", "-", "é!"])
+def test_a_name_that_is_no_single_letter_is_written_once(name):
+    ax = plotting.plot_points([[0, 1], [2, 3]], [name, name])
+    assert [text.get_text() for text in ax.texts] == [name]
+    assert ax.texts[0].get_position() == (1, 2)
+    assert not ax.lines
+
+
+def test_points_and_units_have_no_axes_around_them():
+    drawn = [
+        plotting.plot_units(NINE),
+        plotting.plot_mosaic(np.zeros((2, 2, 3, 3))),
+        plotting.plot_points(CLOUD, ["film"] * 1800),
+    ]
+    assert not any(ax.axison for ax in drawn)

@@ -443,6 +443,44 @@ def test_the_hub_gives_the_rows_once_and_then_the_cache_does(tmp_path):
     assert ask(hub, home, "owner/films") == [FILMS]
 
 
+class Door(BaseHTTPRequestHandler):
+    """A hub that answers every knock with one status."""
+
+    def do_HEAD(self):
+        self.server.knocks += 1
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def door(monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        server.knocks, server.status = 0, 200
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        hub = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub)
+        yield server
+        server.shutdown()
+
+
+def test_a_hub_that_is_out_of_order_is_told_and_not_asked_again(door):
+    door.status = 500
+    assert "answers 500" in reason("owner/films", "test")
+    assert door.knocks == 1
+
+
+@pytest.mark.parametrize("status", [200, 404, 499])
+def test_a_hub_that_answers_at_all_counts_as_there(door, status):
+    door.status = status
+    real._knock(datasets.config.HF_ENDPOINT)
+    assert door.knocks == 1
+
+
 class Shelf(BaseHTTPRequestHandler):
     """A place that gives the sonnet, as well as it is told to."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from contextlib import nullcontext
 
 import numpy as np
@@ -338,11 +339,59 @@ def test_a_second_backward_gives_the_same_gradients(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_gradient_of_a_gradient_is_refused(name):
-    layers, x = getattr(recurrent, name)(3, 4), torch.ones(2, 5, 3, requires_grad=True)
-    (gradient,) = torch.autograd.grad(layers(x)[0].square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="twice"):
-        gradient.sum().backward()
+@pytest.mark.parametrize("of", ["x", "weights"])
+def test_second_derivatives_equal_torch(name, of):
+    found = []
+    for layers in twins(name, 2, 3, 2, bidirectional=True, batch_first=True, dtype=torch.float64):
+        with seeded(0):
+            x = torch.randn(2, 4, 2).double().requires_grad_()
+        asked = [x] if of == "x" else list(layers.parameters())
+        slopes = torch.autograd.grad(layers(x)[0].sum(), asked, create_graph=True)
+        penalty = sum(slope.square().sum() for slope in slopes)
+        found.append(torch.autograd.grad(penalty, [x, *layers.parameters()]))
+    assert_same(*found, 1e-9)
+    assert found[1][0].abs().max() > 0
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("lengths", [None, [3, 1, 2]])
+def test_finite_differences_confirm_second_derivatives(name, lengths):
+    with seeded(0):
+        layers = getattr(recurrent, name)(2, 2, bidirectional=True).double()
+        x, state = torch.randn(3, 3, 2).double(), random_state(name, (2, 3, 2), torch.float64)
+    inputs = [x, *parts(state), *layers.parameters()]
+    for t in inputs:
+        t.requires_grad_()
+    n = len(parts(state))
+
+    def run(x, *rest):
+        output, last = layers(x, rest[:n] if n > 1 else rest[0], lengths=lengths)
+        return (output, *parts(last))
+
+    assert torch.autograd.gradgradcheck(run, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_gradient_that_can_be_derived_again_is_the_same_where_a_state_is_handed_on(name):
+    with seeded(0):
+        layers, x = getattr(recurrent, name)(2, 3).double(), torch.randn(2, 6, 2).double()
+    first, state = layers(x[:, :3])
+    output, _ = layers(first[..., :2], state)
+    asked = list(layers.parameters())
+    once = torch.autograd.grad(output.sum(), asked, retain_graph=True)
+    again = torch.autograd.grad(output.sum(), asked, create_graph=True)
+    assert_same([slope.detach() for slope in again], once, 1e-9)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_torchs_own_hessian_of_a_layer_is_that_of_torch_nn(name):
+    ours, theirs = twins(name, 1, 2, batch_first=True, dtype=torch.float64)
+    x = torch.ones(1, 3, 1).double()
+    mine, other = (
+        torch.autograd.functional.hessian(lambda x, f=f: f(x)[0].sum(), x) for f in (ours, theirs)
+    )
+    assert_same([mine], [other], 1e-9)
+    assert other.abs().max() > 0
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -376,14 +425,14 @@ def test_dtype_and_device_follow_the_input(name):
 @pytest.mark.parametrize("name", [*CELLS, *VARIANTS, *LAYERS])
 @pytest.mark.parametrize("sizes", [(0, 4), (3, 0), (-1, 4)])
 def test_sizes_below_one_are_refused(name, sizes):
-    with pytest.raises(ValueError, match="must be 1 or more, got"):
+    with pytest.raises(ValueError, match="must be a whole number, 1 or more, got"):
         getattr(recurrent, name)(*sizes)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_layers": 0}, "num_layers must be 1 or more, got 0"),
+        ({"num_layers": 0}, "num_layers must be .* 1 or more, got 0"),
         ({"dropout": -0.1}, "dropout must be a rate from 0 to 1, got -0.1"),
         ({"dropout": float("nan")}, "dropout must be a rate from 0 to 1, got nan"),
     ],
@@ -391,6 +440,20 @@ def test_sizes_below_one_are_refused(name, sizes):
 def test_layers_refuse_what_they_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):
         GRU(3, 4, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GRU("3", 4), "input_size must be a whole number"),
+        (lambda: recurrent.LSTMCell(3, 4.0), "hidden_size must be a whole number"),
+        (lambda: GRU(3, 4, num_layers=None), "num_layers must be a whole number"),
+        (lambda: GRU(3, 4, dropout="0.5"), "dropout must be a number .*got '0.5'"),
+    ],
+)
+def test_a_size_or_rate_that_is_no_number_is_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
 
 
 @pytest.mark.parametrize(
@@ -622,14 +685,58 @@ def test_a_tiny_temperature_is_greedy_and_does_not_overflow():
     assert drawn([0.0, 300.0, -5.0], temperature=1e-40, count=20).tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize("temperature", [1e-10, 1e-40, 1e-300, 5e-324])
+def test_however_small_the_temperature_equals_share_and_the_rest_is_out(temperature):
+    shares = drawn([1.0, 3.0, 3.0, -math.inf], temperature=temperature, count=200)
+    assert shares[[0, 3]].tolist() == [0, 0]
+    assert shares[1].item() == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("logits", [[0.0, math.nan], [0.0, math.inf], [-math.inf] * 2])
+@pytest.mark.parametrize("choice", [{}, {"top_k": 1}, {"top_p": 0.5}])
+def test_logits_that_nobody_can_draw_from_are_named(logits, choice):
+    with pytest.raises(ValueError, match="logits must be finite, or minus infinity, got"):
+        generate(Scripted(logits), torch.tensor([0]), max_new_tokens=1, **choice)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"max_new_tokens": 2.0},
+        {"max_new_tokens": None},
+        {"temperature": "hot"},
+        {"temperature": None},
+        {"top_k": "3"},
+        {"top_p": "0.5"},
+        {"eos": "<eos>"},
+    ],
+)
+def test_a_choice_that_is_no_number_is_named(choice):
+    ((name, value),) = choice.items()
+    with pytest.raises(TypeError, match=f"{name} must be a .*got {value!r}"):
+        generate(Scripted([0.0] * 9), PROMPT, **{"max_new_tokens": 3, **choice})
+
+
+def test_choices_may_be_numbers_of_numpy():
+    text = generate(
+        Scripted([0.0, 3.0]),
+        torch.tensor([0]),
+        max_new_tokens=np.int64(2),
+        temperature=np.float32(1),
+        top_k=np.int64(1),
+        eos=np.int64(0),
+    )
+    assert text.tolist() == [0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"max_new_tokens": -1}, "max_new_tokens must be 0 or more, got -1"),
+        ({"max_new_tokens": -1}, "max_new_tokens must be .* 0 or more, got -1"),
         ({"temperature": 0.0}, "temperature must be above 0 and finite, got 0.0"),
         ({"temperature": -1.0}, "temperature must be above 0 and finite, got -1.0"),
         ({"temperature": float("nan")}, "temperature must be above 0 and finite, got nan"),
-        ({"top_k": 0}, "top_k must be 1 or more, got 0"),
+        ({"top_k": 0}, "top_k must be .* 1 or more, got 0"),
         ({"top_p": 0.0}, "top_p must be above 0 and up to 1, got 0.0"),
         ({"top_p": 1.1}, "top_p must be above 0 and up to 1, got 1.1"),
         ({"top_p": float("nan")}, "top_p must be above 0 and up to 1, got nan"),
@@ -645,6 +752,7 @@ def test_a_choice_out_of_range_is_refused(choice, message):
     [
         (torch.tensor([], dtype=torch.int64), ValueError, r"T at least 1, got \(0,\)"),
         (torch.tensor([[1]]), ValueError, r"shape \(T,\).* got \(1, 1\)"),
+        (torch.tensor([1, -1]), ValueError, "token ids from 0, got -1"),
         (torch.tensor([1.0]), TypeError, "whole numbers, got torch.float32"),
         (torch.tensor([True]), TypeError, "whole numbers, got torch.bool"),
         ([1, 2], TypeError, "whole numbers, got list"),

@@ -37,6 +37,25 @@ def test_a_missing_record_is_named_with_those_that_are_there(here):
         results.recorded("other")
 
 
+@pytest.mark.parametrize(
+    "name", ["../toy", "sub/toy", "{folder}/toy", "toy.json", "", None, ["toy"]]
+)
+def test_a_record_is_found_by_its_name_and_never_by_a_path(here, name):
+    for folder in (here, here / "sub", here.parent):
+        folder.mkdir(exist_ok=True)
+        (folder / "toy.json").write_text("{}")
+    wanted = name.format(folder=here) if isinstance(name, str) else name
+    with pytest.raises(ValueError, match=r"no run is recorded under .*; there are: toy$"):
+        results.recorded(wanted)
+
+
+@pytest.mark.parametrize("name", ["../toy", "sub/toy", "/toy", "toy.json", "", "a b", None])
+def test_a_record_is_written_under_a_name_and_never_to_a_path(here, name):
+    with pytest.raises(ValueError, match="name must be letters, digits and underscores, got"):
+        results.record(name, {"loss": [1.0]}, command="make toy")
+    assert not list(here.rglob("*"))
+
+
 @pytest.mark.parametrize("numbers", [[], [float("nan")], [1.0, float("inf")]])
 def test_numbers_that_are_none_leave_the_old_record(here, numbers):
     results.record("toy", {"loss": [1.0]}, command="make toy")

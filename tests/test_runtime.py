@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from companion import runtime
+
+ROOT = Path(__file__).parents[1]
 
 
 def draws():
@@ -68,7 +77,8 @@ def test_a_seed_shift_that_is_no_number_is_named(monkeypatch):
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "0"])
 def test_seeds_must_be_whole_numbers_from_zero(seed):
-    with pytest.raises((TypeError, ValueError)), runtime.seeded(seed):
+    fault = pytest.raises((TypeError, ValueError), match=r"^seed must be a whole number, 0 or more")
+    with fault, runtime.seeded(seed):
         pass
 
 
@@ -86,6 +96,16 @@ def test_expect_takes_whatever_came_out(value, capsys):
 def test_expect_refuses_a_name_that_prose_cannot_quote():
     with pytest.raises(ValueError, match="no colon"):
         runtime.expect("loss: new", 1)
+
+
+@pytest.mark.parametrize(("notebook", "kept"), [(True, ["loss"]), (False, [])])
+def test_numbers_are_recorded_in_a_notebook_and_in_no_terminal(monkeypatch, notebook, kept):
+    found = []
+    publish = SimpleNamespace(publish=lambda bundle, more: found.append(more["scrapbook"]["name"]))
+    shell = SimpleNamespace(display_pub=publish, **({"kernel": None} if notebook else {}))
+    monkeypatch.setattr(runtime, "get_ipython", lambda: shell)
+    runtime.expect("loss", 1)
+    assert found == kept
 
 
 def test_a_claim_that_does_not_hold_is_a_line_and_no_exception(capsys):
@@ -175,3 +195,92 @@ def test_a_whole_number_may_come_from_numpy_or_torch(value):
 def test_what_is_no_whole_number_or_too_small_is_named(value):
     with pytest.raises((TypeError, ValueError), match="count must be a whole number, 1 or more"):
         runtime.whole("count", value, 1)
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """A folder in which a process was killed before it could write ``a.txt`` to the end."""
+    program = (
+        "import os, sys; from pathlib import Path; from companion import runtime; "
+        "os.fsync = lambda _: os._exit(9); "
+        "runtime.write_whole(Path(sys.argv[1]), 'half')"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.txt")], cwd=ROOT)
+    assert done.returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    return tmp_path
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be asked whether a process goes on")
+def test_the_draft_of_a_killed_process_goes_when_the_file_is_written_again(killed):
+    runtime.write_whole(killed / "a.txt", "whole")
+    assert names(killed) == ["a.txt"]
+
+
+def test_a_draft_of_yesterday_goes_whoever_wrote_it(killed, monkeypatch):
+    monkeypatch.setattr(runtime, "_ended", lambda process: False)
+    runtime.write_whole(killed / "a.txt", "whole")
+    assert len(names(killed)) == 2
+    draft = next(file for file in killed.iterdir() if file.name != "a.txt")
+    os.utime(draft, (time.time() - 25 * 3600,) * 2)
+    runtime.write_whole(killed / "a.txt", "whole")
+    assert names(killed) == ["a.txt"]
+
+
+def test_a_draft_of_another_machine_stays_for_a_day(killed, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: "another")
+    runtime.write_whole(killed / "a.txt", "whole")
+    assert len(names(killed)) == 2
+
+
+def test_a_writer_leaves_the_draft_of_another_writer_alone(tmp_path, monkeypatch):
+    path, waiting = tmp_path / "a.txt", [True]
+
+    def meanwhile(handle):
+        if waiting and waiting.pop():
+            runtime.write_whole(path, "theirs")
+
+    monkeypatch.setattr("os.fsync", meanwhile)
+    runtime.write_whole(path, "ours")
+    assert path.read_text() == "ours"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "name", [".a.txt.original", "a.txt.draft", ".a.txt.draft", ".a.txt.b-1-c.draft", ".a.txt.lock"]
+)
+def test_a_file_of_yours_with_a_like_name_is_never_taken_for_a_draft(tmp_path, name):
+    mine = tmp_path / name
+    mine.write_text("mine")
+    os.utime(mine, (0, 0))
+    runtime.write_whole(tmp_path / "a.txt", "new")
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [1, 10**30])
+def test_a_draft_of_a_process_that_cannot_be_asked_stays_for_a_day(killed, number):
+    (draft,) = killed.iterdir()
+    theirs = draft.rename(killed / re.sub(r"-\d+-", f"-{number}-", draft.name))
+    runtime.write_whole(killed / "a.txt", "whole")
+    assert names(killed) == [theirs.name, "a.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_folder_that_may_not_be_listed_can_be_written(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    runtime.write_whole(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_a_draft_of_another_file_is_not_touched(killed):
+    (draft,) = names(killed)
+    os.utime(killed / draft, (0, 0))
+    runtime.write_whole(killed / "a", "new")
+    assert names(killed) == [draft, "a"]

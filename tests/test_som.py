@@ -14,9 +14,10 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.overrides import TorchFunctionMode
 
@@ -513,6 +514,40 @@ def test_new_settings_wait_for_the_next_fit(grid):
     assert som.fit(X).weights_.shape == (2, 9, 3)
 
 
+@pytest.mark.parametrize(
+    ("samples", "epochs"),
+    [(3, 500), (60, 100), (150, 40), (400, 20)],  # 500 steps for each of the twelve units
+)
+def test_of_few_samples_a_map_that_learns_online_takes_more_epochs(samples, epochs):
+    som = a_map(epochs=None, method="online")
+    assert som.fit(data(samples)).n_epochs_ == epochs
+    assert a_map(epochs=3, method="online").fit(data(samples)).n_epochs_ == 3
+
+
+def test_a_map_that_learns_by_batches_takes_twenty_epochs():
+    X = data()
+    np.testing.assert_array_equal(
+        a_map(epochs=None).fit(X).weights_, a_map(epochs=20).fit(X).weights_
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_parts_follow_a_schedule_of_twenty_epochs_if_nothing_else_is_said(method):
+    one, other = (a_map(epochs=epochs, method=method) for epochs in (None, 20))
+    for _ in range(3):
+        one.partial_fit(data()), other.partial_fit(data())
+    np.testing.assert_array_equal(one.weights_, other.weights_)
+
+
+def test_on_small_data_a_map_that_learns_online_comes_near_the_batch_rule():
+    X = scale(load_iris().data)
+    batch, online = (SelfOrganizingMap(7, 7, method=method).fit(X) for method in METHODS)
+    hasty = SelfOrganizingMap(7, 7, method="online", epochs=20).fit(X)
+    near = quantization_error(batch, X)
+    assert quantization_error(online, X) < 1.15 * near
+    assert quantization_error(hasty, X) > 1.2 * near
+
+
 def test_a_map_counts_the_epochs_it_has_begun():
     assert a_map().fit(data()).n_epochs_ == EPOCHS
     assert a_map(epochs=0).fit(data()).n_epochs_ == 0
@@ -672,7 +707,8 @@ BAD_SETTINGS = [
     *[({name: value}, f"{name} must be a whole number, 1 or more, got")
       for name in ("rows", "columns") for value in (0, -1, 2.5, True, "3", None, np.float64(3))],
     *[({name: value}, f"{name} must be a whole number, 0 or more, got")
-      for name in ("epochs", "seed") for value in (-1, 2.5, True, "3", None)],
+      for name in ("epochs", "seed") for value in (-1, 2.5, True, "3")],
+    ({"seed": None}, "seed must be a whole number, 0 or more, got None"),
     *[({"sigma": value}, r"sigma must be \(first, last\), above 0, finite, got")
       for value in ((0, 1), (1, 0), (-1, 1), (np.nan, 1), (1, np.inf), (1, 2, 3), (1,), 3.0,
                     "ab", ("a", "b"), (None, 1), (1j, 1), (True, True))],

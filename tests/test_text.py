@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from companion.text import Tokenizer, Vocabulary, pad_sequences
+from companion.text import FILTERS, Tokenizer, Vocabulary, pad_sequences
 
+ODD = "ignore:.* (letters of words|lost their signs):UserWarning"  # tested where it matters
+pytestmark = pytest.mark.filterwarnings(ODD)
 HOSTILE = {
     "nothing": "",
     "spaces": "   ",
@@ -47,6 +50,9 @@ SETTINGS = [
     {"num_words": 4, "oov_token": "unk", "lower": False},
     {"oov_token": "unk"},
     {"oov_token": ""},
+    {"filters": ""},
+    {"filters": "ab\r\ufeff<", "oov_token": "<OOV>"},
+    {"filters": "é。\u200b\n", "lower": False},
 ]
 
 
@@ -281,10 +287,89 @@ def test_an_oov_token_that_is_no_word_is_refused():
         Tokenizer(oov_token=1)
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"class_name": "Tokenizer"}', "no JSON"])
+SAVED = {"num_words": None, "lower": True, "oov_token": None, "document_count": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "7",
+        '{"class_name": "Tokenizer"}',
+        "no JSON",
+        "",
+        None,
+        json.dumps(SAVED),
+        *(json.dumps({**SAVED, "word_counts": counts}) for counts in ([["a", "2"]], [["a"]], 3)),
+        json.dumps({**SAVED, "word_counts": [[1, 2]]}),
+        json.dumps({**SAVED, "word_counts": [], "document_count": None}),
+        json.dumps({**SAVED, "word_counts": [], "lower": "yes"}),
+        json.dumps({**SAVED, "word_counts": [], "num_words": "9"}),
+    ],
+)
 def test_json_from_elsewhere_is_refused(text):
-    with pytest.raises(ValueError, match=r"must come from Tokenizer.to_json|Expecting value"):
+    with pytest.raises(ValueError, match=r"must come from Tokenizer.to_json, got"):
         Tokenizer.from_json(text)
+
+
+def test_json_of_a_time_without_filters_has_those_of_keras():
+    after = Tokenizer.from_json(json.dumps({**SAVED, "word_counts": [["a", 2]]}))
+    assert after.filters == FILTERS
+    assert after.word_index == {"a": 1}
+
+
+def test_filters_are_those_of_keras(oracles):
+    assert sorted(FILTERS) == sorted(oracles.keras().filters)
+
+
+def test_filters_that_are_no_text_are_refused():
+    with pytest.raises(TypeError, match="filters must be a str of signs, got 3"):
+        Tokenizer(filters=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [("good film\r\nbad film\r\n", r"\\r"), ("\ufefffirst", "ufeff"), ("good\u00a0film", "xa0")],
+)
+@pytest.mark.parametrize("method", ["fit_on_texts", "texts_to_sequences"])
+def test_a_sign_that_nobody_sees_and_that_becomes_a_letter_is_named(method, text, sign):
+    tokenizer = Tokenizer()
+    tokenizer.fit_on_texts(["good film"])
+    with pytest.warns(UserWarning, match=rf"{sign}.*letters of words.*utf-8-sig.*filters"):
+        getattr(tokenizer, method)([text])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_of_windows_is_read_well_where_its_signs_are_filtered():
+    tokenizer = Tokenizer(filters=FILTERS + "\r\ufeff")
+    tokenizer.fit_on_texts(["\ufeffgood film\r\n\r\nbad film\r\n"])
+    assert list(tokenizer.word_index) == ["film", "good", "bad"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"oov_token": "[X]"}], ids=str)
+def test_a_mark_that_loses_its_signs_is_named(settings):
+    text, mark = "a <unk> [X] film", settings.get("oov_token", "<unk>")
+    lower = {"lower": False} if settings else {}
+    with pytest.warns(UserWarning, match=rf"{re.escape(mark)}.*lost their signs"):
+        Tokenizer(**settings, **lower).fit_on_texts([text])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_mark_keeps_its_signs_where_they_are_not_filtered():
+    signs = "".join(sign for sign in FILTERS if sign not in "<>")
+    tokenizer = Tokenizer(oov_token="<unk>", filters=signs)
+    tokenizer.fit_on_texts(["a <unk> film."])
+    ((_, mark, unknown),) = tokenizer.texts_to_sequences(["a <unk> yak"])
+    assert mark == unknown == tokenizer.word_index["<unk>"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text", ["می‌خواهم कर्म", "👩‍👩‍👧 film", "cafe\u0301 café", "深度学习"])
+def test_other_scripts_are_cut_without_a_warning(text):
+    tokenizer = Tokenizer()
+    tokenizer.fit_on_texts([text])
+    assert set(tokenizer.word_index) == set(text.split(" "))
 
 
 def test_json_holds_plain_text_and_numbers():
@@ -294,6 +379,7 @@ def test_json_holds_plain_text_and_numbers():
         "num_words": 10,
         "lower": True,
         "oov_token": None,
+        "filters": FILTERS,
         "document_count": 1,
         "word_counts": [["b", 2], ["a", 1]],
     }

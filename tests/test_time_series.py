@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,11 @@ def rng():
 
 
 # Series whose truth is known.
+
+
+def test_a_kiosk_cannot_be_changed_after_its_floor_was_computed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Kiosk().memory = 0.5
 
 
 @pytest.mark.parametrize(("phi", "lag_1"), [([0.8], 0.8), ([0.5, 0.3], 0.5 / 0.7)])
@@ -125,6 +132,66 @@ def test_the_two_p_values_are_those_of_statsmodels(trend, kind, rng):
 def test_the_table_of_kpss_ends_without_a_warning(rng):
     _, stationary = time_series.unit_root_p(rng.normal(size=300).cumsum())
     assert stationary == 0.01
+
+
+T = np.arange(40)
+REGULAR = {
+    "constant": np.full(40, 0.1),
+    "constant but for rounding": np.where(T % 2, 0.3, 3 * 0.1),
+    "line": 0.1 * T,
+    "line of sums": np.full(40, 0.1).cumsum(),
+    "line in 32 bits": np.float32(0.1) * T.astype(np.float32),
+    "line of a tensor": torch.arange(40) * 0.1,
+    "exponential": 1.1**T,
+    "decay": 0.5**T,
+    "season of two": np.tile([0.1, 0.7], 20),
+}
+
+
+@pytest.mark.parametrize("trend", [False, True])
+@pytest.mark.parametrize("name", REGULAR)
+def test_a_series_without_noise_has_no_statistic(name, trend):
+    with pytest.raises(ValueError, match="nothing is left to test"):
+        time_series.dickey_fuller(REGULAR[name], trend=trend)
+
+
+def test_one_series_without_noise_among_others_is_noticed(rng):
+    with pytest.raises(ValueError, match="nothing is left to test"):
+        time_series.dickey_fuller([rng.normal(size=40), 0.1 * T])
+
+
+def test_an_exact_wave_has_no_augmented_statistic():
+    with pytest.raises(ValueError, match="nothing is left to test"):
+        time_series.dickey_fuller(np.sin(0.3 * T), lags=1)
+
+
+@pytest.mark.parametrize("trend", [False, True])
+@pytest.mark.parametrize("name", [*REGULAR, "wave", "season of seven"])
+def test_a_series_without_noise_has_no_p_values(name, trend):
+    more = {"wave": np.sin(0.3 * T), "season of seven": np.tile([3.0, 1, 4, 1, 5, 9, 2], 8)}
+    with pytest.raises(ValueError, match="to the last digit"):
+        time_series.unit_root_p({**REGULAR, **more}[name], trend=trend)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-6, 1e-9])
+def test_a_little_noise_on_a_line_gives_the_statistic_of_the_noise(noise, rng):
+    shocks = rng.normal(size=40)
+    ours = time_series.dickey_fuller(T / 8 + noise * shocks, trend=True)
+    assert ours == pytest.approx(float(time_series.dickey_fuller(shocks, trend=True)), rel=1e-4)
+
+
+def test_the_scaled_error_of_a_history_that_only_rounding_moves_is_refused():
+    with pytest.raises(ValueError, match="repeat itself"):
+        time_series.mase([1], [1], history=[0.3, 3 * 0.1, 0.3])
+    with pytest.raises(ValueError, match="repeat itself"):
+        time_series.mase([1], [1], history=np.tile([0.1, 0.2, 3 * 0.1, 0.7], 3), season=4)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.bool_])
+def test_the_scaled_error_of_small_whole_numbers_is_that_of_their_values(kind):
+    truth, guess, past = (np.array(v, dtype=kind) for v in ([0, 1], [1, 0], [1, 0, 1]))
+    assert time_series.mase(truth, guess, history=past) == 1
+    assert time_series.mase(torch.tensor(truth), torch.tensor(guess), history=past) == 1
 
 
 # Windows, the forecast to beat, and how far a forecast is off.
@@ -276,6 +343,13 @@ def test_drawn_continuations_scatter_as_the_model_says():
         (lambda g: time_series.dickey_fuller(3.0), r"got shape \(\)"),
         (lambda g: time_series.unit_root_p(np.arange(19)), "20 values or more, .* got 19"),
         (lambda g: windows([1, np.nan, 2], length=1), "finite"),
+        (lambda g: time_series.dickey_fuller([[1, 2, np.nan, 4, 5]]), "series must be finite"),
+        (lambda g: time_series.mase([np.nan], [1], history=[1, 2]), "truth must be finite"),
+        (lambda g: time_series.mase([1], [np.inf], history=[1, 2]), "forecast must be finite"),
+        (lambda g: time_series.seasonal_naive([1, np.nan], horizon=1), "history must be finite"),
+        (lambda g: time_series.autoregressive([np.nan], 9, generator=g), "must be finite"),
+        (lambda g: time_series.autoregressive([0.5], -9, generator=g), "1 or more, got -9"),
+        (lambda g: Kiosk(spread=(np.nan,) * 7), "spread must be above 0"),
         (lambda g: windows(np.ones((2, 9)), length=1), r"shape \(T,\), got shape \(2, 9\)"),
         (lambda g: windows([1, 2, 3], length=3), "4 values or more, got 3"),
         (lambda g: time_series.seasonal_naive([1, 2], horizon=1, season=3), "3 values or more"),
@@ -296,6 +370,22 @@ def test_drawn_continuations_scatter_as_the_model_says():
 )
 def test_bad_input_is_named(call, said, rng):
     with pytest.raises(ValueError, match=said):
+        call(rng)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda g: Kiosk(memory="0.7"), "memory must be a number from 0 to below 1, got '0.7'"),
+        (lambda g: Kiosk(mean=(None,) * 7), "mean must be a number"),
+        (lambda g: time_series.dickey_fuller(["a"] * 40), "series must be real numbers"),
+        (lambda g: time_series.unit_root_p(None), "a series must be real numbers"),
+        (lambda g: time_series.autoregressive(["x"], 9, generator=g), "must be real numbers"),
+        (lambda g: time_series.autoregressive([0.5], 9.5, generator=g), "whole number"),
+    ],
+)
+def test_what_is_no_number_is_named(call, said, rng):
+    with pytest.raises(TypeError, match=said):
         call(rng)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 import torch
@@ -115,6 +116,84 @@ def test_divergence_names_the_step_and_keeps_the_history(line):
     with pytest.raises(training.Diverged, match=r"at step [23]") as caught:
         training.fit(model, batches, nn.functional.mse_loss, optimizer)
     assert len(caught.value.history.steps) in (2, 3)
+
+
+class Root(nn.Module):
+    """Its value is finite at 0, its slope is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept, self.deep = nn.Linear(1, 1), nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.kept(x) + self.deep.sqrt() * 0  # 0 times infinity, on the way back
+
+
+@pytest.mark.parametrize("max_norm", [None, 1.0])
+def test_no_step_is_taken_on_a_gradient_that_is_no_number(line, max_norm):
+    model, batches = Root(), line[1]
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(training.Diverged, match=r"in deep \(NaN\) at step 1: no step was taken"):
+        training.fit(model, batches, nn.functional.mse_loss, optimizer, max_norm=max_norm)
+    torch.testing.assert_close(model.state_dict(), before)
+
+
+def test_a_parameter_that_only_the_loss_knows_is_guarded_too(line):
+    model, batches, _ = line
+    extra = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([*model.parameters(), extra], lr=0.1)
+
+    def loss(y, target):
+        return (y - target).square().mean() + 0 * extra.sqrt().sum()
+
+    with pytest.raises(training.Diverged, match=r"number 2 of the optimizer \(NaN\)"):
+        training.fit(model, batches, loss, optimizer)
+    assert extra.item() == 0
+
+
+def test_weights_that_the_last_step_threw_out_of_the_world_are_named(line):
+    model, batches, _ = line
+    optimizer = torch.optim.SGD(model.parameters(), lr=3e38)
+    x, y = batches[0]
+    with pytest.raises(training.Diverged, match=r"weights .* weight \(infinite\).* at step 1"):
+        training.fit(model, [(x * 9, y * 1e3)], nn.functional.mse_loss, optimizer)
+
+
+def test_who_clips_is_not_told_to_clip(line):
+    model, batches, optimizer = line
+    model.weight.data.fill_(torch.nan)
+    with pytest.raises(training.Diverged, match=r"smaller learning rate$"):
+        training.fit(model, batches, nn.functional.mse_loss, optimizer, max_norm=1.0)
+
+
+def test_a_gradient_whose_square_overflows_is_clipped_and_not_lost(line):
+    model, _, optimizer = line
+    before = model.weight.item()
+    batch = torch.full((4, 1), 1e15), torch.zeros(4, 1)  # the gradient is near 1e30
+    training.fit(model, [batch], nn.functional.mse_loss, optimizer, max_norm=1.0)
+    assert abs(model.weight.item() - before) == pytest.approx(0.2, rel=1e-4)
+
+
+def test_sparse_gradients_are_guarded_as_well():
+    model = nn.Sequential(nn.Embedding(4, 1, sparse=True), nn.Flatten(0))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def loss(y, target):
+        return (y - y.detach()).pow(0.5).sum() + (y * 0).sum()
+
+    with pytest.raises(training.Diverged, match=r"0\.weight \((NaN|infinite)\)"):
+        training.fit(model, [(torch.tensor([1]), torch.zeros(1))], loss, optimizer)
+
+
+@pytest.mark.parametrize(
+    ("max_norm", "fault"),
+    [(-1.0, ValueError), (0, ValueError), (math.nan, ValueError), ("1", TypeError)],
+)
+def test_a_norm_to_clip_to_is_above_zero(line, max_norm, fault):
+    model, batches, optimizer = line
+    with pytest.raises(fault, match=r"max_norm must be .*above 0, got"):
+        training.fit(model, batches, nn.functional.mse_loss, optimizer, max_norm=max_norm)
 
 
 def test_a_generator_that_is_used_up_is_named(line):

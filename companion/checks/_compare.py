@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from companion.runtime import as_array
 
-__all__ = ["FAULTS", "Refused", "close", "compare", "numbers", "refuse", "refuse_if"]
+__all__ = [
+    "FAULTS",
+    "Refused",
+    "close",
+    "compare",
+    "compare_cases",
+    "numbers",
+    "refuse",
+    "refuse_if",
+]
 
 FAULTS = (Exception, SystemExit)  # what an answer may raise; Ctrl-C is not among them
 TOLERANCE = 1e-4  # of the largest entry: any right float32 answer meets it
@@ -92,19 +101,8 @@ def compare(
     slips
         What to say, and the result, same shape as ``want``, after which to say it.
     """
-    want = np.asarray(want, dtype=np.float64)
-    got, start = numbers(got, what=what), _start(what)
-    if want.ndim == 0 and got.size == 1:
-        got = got.reshape(())
-    if got.shape != want.shape:
-        refuse_if(want.ndim == 0, f"{start} should be one number, yours has shape {got.shape}.")
-        turned = " It looks transposed." if got.shape == want.shape[::-1] else ""
-        refuse(f"{start} should have shape {want.shape}, yours has {got.shape}.{turned}")
-    refuse_if(
-        not np.isfinite(got).all(),
-        f"{start} holds NaN or infinity: on the way to it a number grew beyond what a float "
-        "can hold, or something was divided by zero.",
-    )
+    want, start = np.asarray(want, dtype=np.float64), _start(what)
+    got = _fitting(got, want, what)
     if close(got, want):
         return
     for message, slip in (slips or {}).items():
@@ -121,6 +119,51 @@ def compare(
     place = [int(i) for i in np.unravel_index(np.abs(got - want).argmax(), want.shape)]
     wrong = np.abs(got - want) > TOLERANCE * np.abs(want).max() + 1e-8
     refuse(f"{start} is wrong in {wrong.sum()} of {want.size} entries, most at {place}.")
+
+
+def compare_cases(
+    cases: Iterable[tuple[str, Any, tuple[Any, ...]]],
+    right: Callable[..., ArrayLike],
+    slips: Mapping[str, Callable[..., ArrayLike]],
+) -> None:
+    """Refuse results of several cases; name a slip only where it explains every one of them.
+
+    Parameters
+    ----------
+    cases
+        What to call each result in a message, what the answer returned, and for what.
+    right
+        Makes the right result of a case.
+    slips
+        What to say, and what makes the result after which to say it.
+    """
+    read = []
+    for what, got, given in cases:
+        want = np.asarray(right(*given), dtype=np.float64)
+        read.append((what, _fitting(got, want, what), want, given))
+    if all(close(got, want) for _, got, want, _ in read):
+        return
+    for message, slip in slips.items():
+        refuse_if(all(close(got, slip(*given)) for _, got, _, given in read), message)
+    for what, got, want, _ in read:
+        compare(got, want, what=what)
+
+
+def _fitting(value: Any, want: NDArray[Any], what: str) -> NDArray[np.float64]:
+    """Read a result as finite numbers of the shape that is wanted, or say what it is instead."""
+    got, start = numbers(value, what=what), _start(what)
+    if want.ndim == 0 and got.size == 1:
+        got = got.reshape(())
+    if got.shape != want.shape:
+        refuse_if(want.ndim == 0, f"{start} should be one number, yours has shape {got.shape}.")
+        turned = " It looks transposed." if got.shape == want.shape[::-1] else ""
+        refuse(f"{start} should have shape {want.shape}, yours has {got.shape}.{turned}")
+    refuse_if(
+        not np.isfinite(got).all(),
+        f"{start} holds NaN or infinity: on the way to it a number grew beyond what a float "
+        "can hold, or something was divided by zero.",
+    )
+    return got
 
 
 def _start(what: str) -> str:

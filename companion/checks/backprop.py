@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from companion.backprop import Tensor
-from companion.checks._compare import compare, numbers, refuse_if
+from companion.checks._backprop import (
+    GRAPHS,
+    Array,
+    Number,
+    border,
+    gradients_by_tape,
+    gradients_of_engine,
+    graph_of,
+    ladder,
+    refuse_wrong_sum,
+    refuse_wrong_turn,
+    said_of_softmax,
+    said_of_used_twice,
+    slips_of_the_border,
+)
+from companion.checks._compare import close, compare, compare_cases, numbers, refuse_if
 from companion.checks.pact import Answer, exercise
-
-Array = NDArray[np.float64]
 
 
 @exercise(
-    calls="x, upstream",
     difficulty=1,
     minutes=5,
     hints=[
@@ -47,10 +58,16 @@ def softplus_backward(answer: Answer) -> None:
     compare(answer(x, upstream), upstream * slope, slips=slips)
     far = np.array([-1000.0, 0.0, 1000.0])
     compare(answer(far, np.ones(3)), [0, 0.5, 1], what="the result at x = -1000, 0, 1000")
+    tail, high = np.array([-20.0, -12.0]), np.array([6.0, 12.0, 20.0])
+    cut = "Right near 0 and far out, but at x = {} the slope is {}. Do you clip x?"
+    small = numbers(answer(tail, np.exp(-tail)))  # nearly 1
+    refuse_if(not close(small, 1 / (1 + np.exp(tail))), cut.format("-20", "still e^-20, not more"))
+    large = numbers(answer(high, np.ones(3)))
+    beyond = np.abs(large - 1 / (1 + np.exp(-high))).max() > 1e-5
+    refuse_if(bool(beyond), cut.format("12", "within e^-12 of 1"))
 
 
 @exercise(
-    calls="w, x1, x2",
     difficulty=2,
     minutes=10,
     hints=[
@@ -61,31 +78,18 @@ def softplus_backward(answer: Answer) -> None:
 )
 def used_twice(answer: Answer) -> None:
     """A weight used twice."""
-    for w, x1, x2 in ((0.7, 0.5, -0.3), (-1.2, 0.8, 0.4)):
-        h = np.tanh(w * x1)
-        y = np.tanh(w * h + x2)
-        outer, inner = 1 - y**2, (1 - h**2) * x1
-        last, first = outer * h, outer * w * inner
-        slips = {
-            "You follow the last use of w only; w is inside h as well.": last,
-            "You follow w through h only; w multiplies h as well.": first,
-            "You multiply the two paths. Along a path you multiply, paths you add.": last * first,
-            "You double one path. The two are not equal here; work out the second.": 2 * last,
-            "You double one path; the two are not equal here. Work out the first.": 2 * first,
-            "The slope of the outer tanh is missing.": h + w * inner,
-            "The slope of the inner tanh is missing.": outer * (h + w * x1),
-            "The slopes of both tanh are missing.": h + w * x1,
-            "The inner path lacks x1, the number that w multiplies there.": outer
-            * (h + w * (1 - h**2)),
-            "The inner path lacks w, through which h reaches y.": last + outer * inner,
-            "The slope of the outer tanh belongs to both paths.": last + w * inner,
-            "This is w itself, not how y answers to it.": w,
-        }
-        compare(answer(w, x1, x2), last + first, slips=slips)
+    given = ((0.7, 0.5, -0.3), (-1.2, 0.8, 0.4), (0.3, -1.1, 0.2))
+    nudged = "the slope for w, x1, x2 = {}, which is {:.3f} if you nudge w,"
+    cases = [(nudged.format(x, said_of_used_twice(*x)[""]), answer(*x), x) for x in given]
+    slips = {
+        text: lambda *x, text=text: said_of_used_twice(*x)[text]
+        for text in said_of_used_twice(*given[0])
+        if text
+    }
+    compare_cases(cases, lambda *x: said_of_used_twice(*x)[""], slips)
 
 
 @exercise(
-    calls="gradient, shape",
     difficulty=2,
     minutes=10,
     hints=[
@@ -116,19 +120,29 @@ def sum_to_shape(answer: Answer) -> None:
     mixed = "You sum the leading axis, but average over the axis of size 1."
     compare(got, want, slips={mixed: want / 4})
 
+    square = np.arange(9.0).reshape(3, 3) ** 2
+    for gradient, shape in ((square, (3,)), (square, (3, 1)), (square, (1, 3)), (block, (4,))):
+        what = f"the result from {gradient.shape} to {shape}"
+        axes = tuple(range(2 - len(shape))) if gradient is square else (0, 1)
+        axes += tuple(i for i, size in enumerate(shape) if size == 1)
+        compare(answer(gradient, shape), gradient.sum(axis=axes).reshape(shape), what=what)
+    middle = block.sum(axis=1, keepdims=True)
+    compare(answer(block, (2, 1, 4)), middle, what="the result from (2, 3, 4) to (2, 1, 4)")
+    compare(answer(rows[:1], (3,)), rows[0], what="the result from (1, 3) to (3,)")
+    compare(answer(rows[:1], (1, 3)), rows[:1], what="the result from (1, 3) to (1, 3)")
     compare(answer(rows, (1, 1)), [[rows.sum()]], what="the result for shape (1, 1)")
     compare(answer(rows, ()), rows.sum(), what="the result for shape ()")
     compare(answer(rows, (2, 3)), rows, what="the result where nothing was repeated")
 
 
 @exercise(
-    calls="f, x, *, step=1e-5",
     difficulty=2,
     minutes=15,
     hints=[
         "One entry of x at a time: nudge it up, nudge it down, look at f both times.",
         "The two points are 2 * step apart. `np.ndindex(x.shape)` walks over all entries.",
-        "Nudge a copy: `up = x.copy(); up[i] += step`. Then x stays what it was.",
+        "Nudge a copy: `up = x.copy(); up[i] += step`. Then x stays what it was. (An array of "
+        "whole numbers would lose the step; x holds floats.)",
     ],
 )
 def numerical_gradient(answer: Answer) -> None:
@@ -164,16 +178,16 @@ def numerical_gradient(answer: Answer) -> None:
             together: np.full(x.shape, want.sum()),
         }
         compare(got, want, slips=slips)
-    line = np.array([1.0, -2.0, 3.0])
-    compare(
-        answer(lambda point: float(np.dot(line, point)), np.zeros(3)),
-        line,
-        what="the result for an x of shape (3,)",
-    )
+    for line in (np.array([1.0, -2.0, 3.0]), np.array([[[1.0, -2.0, 3.0]], [[0.5, 4.0, -1.0]]])):
+        got = answer(lambda point, line=line: float((line * point).sum()), np.zeros(line.shape))
+        compare(got, line, what=f"the result for an x of shape {line.shape}")
+    # of 1e10 * x³ at 0 central differences see 1e10 * step²
+    got = numbers(answer(lambda point: 1e10 * float((point**3).sum()), np.zeros(1)))
+    own = "If no `step` is given, it is 1e-5. Yours is another: keep the exercise's first line."
+    refuse_if(not close(got, [1.0]), own)
 
 
 @exercise(
-    calls="start, loss, *, rate, steps",
     difficulty=2,
     minutes=10,
     hints=[
@@ -215,10 +229,19 @@ def descend(answer: Answer) -> None:
         start - 0.01 * scale * np.exp(scale * start),
         what="the result with another loss and a single step",
     )
+    compare(answer(start, loss, rate=rate, steps=0), start, what="the result with no step")
+    table = start[:, None] * [1.0, 2.0]
+    got = answer(table, lambda w: (w * w).sum(), rate=0.75, steps=3)
+    compare(got, -0.125 * table, what="the result for a start of shape (3, 2)")
+    early = "You stop early: take all `steps` steps, also where the {}."
+    for name, slope, pace in (("slope is small", 1e-9, 1e9), ("loss hardly falls", 1e-12, 1e12)):
+        got = numbers(answer(start, lambda w, slope=slope: (w * slope).sum(), rate=pace, steps=4))
+        refuse_if(not close(got, start - 4), early.format(name))
+    got = numbers(answer(start, lambda w: (w * w).sum(), rate=1.5, steps=4))
+    refuse_if(not close(got, 16 * start), early.format("loss grows"))
 
 
 @exercise(
-    calls="logits, labels",
     difficulty=3,
     minutes=15,
     hints=[
@@ -234,31 +257,8 @@ def softmax_cross_entropy_gradient(answer: Answer) -> None:
     """What softmax and cross-entropy leave together."""
     logits = np.array([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7], [-0.2, 0.1, 0.4], [2.0, 1.0, -2.0]])
     labels = np.array([2, 1, 0, 0])
-    chosen = np.eye(3)[labels]
-    odds = np.exp(logits)
-    probability = odds / odds.sum(axis=1, keepdims=True)
-    downwards = (odds / odds.sum(axis=0) - chosen) / 4
-    slips = {
-        "This is the gradient of the summed loss; the loss is a mean.": probability - chosen,
-        "You divide by all entries. The mean is over rows.": (probability - chosen) / 12,
-        "Nothing is subtracted at the labels.": probability / 4,
-        "Nothing is subtracted at the labels, and the mean is missing.": probability,
-        "You start from the logits themselves, not from probabilities.": (logits - chosen) / 4,
-        "Your softmax runs down the columns. Each row is one distribution.": downwards,
-        "Your softmax runs over all entries at once. Each row is one distribution.": (
-            odds / odds.sum() - chosen
-        )
-        / 4,
-        "Truth is 1 at the label's column and 0 elsewhere, not the label's number.": (
-            probability - labels[:, None]
-        )
-        / 4,
-        "You subtract 1 in whole columns. `p[np.arange(N), labels]` picks one entry in each row.": (
-            probability - np.isin(np.arange(3), labels)
-        )
-        / 4,
-    }
-    compare(answer(logits, labels), (probability - chosen) / 4, slips=slips)
+    want, slips = said_of_softmax(logits, labels)
+    compare(answer(logits, labels), want, slips=slips)
     compare(
         answer(np.array([[1000.0, 999.0], [-1000.0, -1001.0]]), np.array([1, 0])),
         np.array([[1, -1], [-1, 1]]) / (1 + np.exp([[-1.0], [1.0]])) / 2,
@@ -267,40 +267,97 @@ def softmax_cross_entropy_gradient(answer: Answer) -> None:
 
 
 @exercise(
-    calls="hessian",
     difficulty=3,
-    minutes=10,
+    minutes=15,
     hints=[
-        "Start with one dimension: w becomes w - rate * curvature * w. When does |w| stop "
-        "shrinking?",
-        "In more dimensions each eigenvector of H is such a parabola. Which one breaks first?",
-        "`np.linalg.eigvalsh` gives the curvatures, smallest first.",
+        "In more dimensions each eigenvector of H is a parabola of its own, momentum or not. Which "
+        "of them breaks first? `np.linalg.eigvalsh` gives the curvatures, smallest first.",
+        "One dimension, curvature k: from two steps in a row v can be removed. What is left is "
+        "w_next = (1 + momentum - rate * k) * w - momentum * w_before. Try w = z ** step.",
+        "At the border w swings from side to side for ever and neither grows nor shrinks: z = -1. "
+        "Put it in, and solve for the rate.",
     ],
 )
 def largest_rate(answer: Answer) -> None:
     """The largest stable learning rate."""
     three = np.diag([1.0, 3.0, 2.0]) + 0.25  # an eigenvalue solver need not put the largest first
     two = np.array([[4.0, -1.5], [-1.5, 2.0]])
-    for hessian in (three, two):
-        curvature = np.linalg.eigvalsh(hessian)
-        slips = {
-            "At this rate one step reaches the bottom of the steepest direction. How far beyond "
-            "can you go?": 1 / curvature[-1],
-            "You ask the flattest direction. The steepest one breaks first.": 2 / curvature[0],
-            "The trace adds up all curvatures. One of them decides.": 2 / np.trace(hessian),
-            "The largest entry of H is the curvature along one axis. The most curved direction may "
-            "lie between the axes.": 2 / hessian.max(),
-            "Upside down: the steeper, the smaller the rate must be.": curvature[-1] / 2,
-            "This is the fastest rate. Asked for is the largest that still converges.": 2
-            / (curvature[0] + curvature[-1]),
-            "This curvature is not the largest: the eigenvalues may come in any order.": 2
-            / curvature[1],
-        }
-        compare(answer(hessian), 2 / curvature[-1], slips=slips)
+    plain = [("the rate without momentum", answer(h), (h,)) for h in (three, two)]
+    compare_cases(plain, border, slips_of_the_border())
+    if len(answer.parameters()) == 1:
+        return  # written before the exercise asked for momentum
+    cases = [
+        (f"the rate with momentum {m}", answer(h, momentum=m), (h, m))
+        for h, m in ((three, 0.8), (two, 0.5), (two, 0.0))
+    ]
+    compare_cases(cases, border, slips_of_the_border())
 
 
 @exercise(
-    calls="x, y, W1, b1, W2, b2",
+    difficulty=4,
+    minutes=25,
+    hints=[
+        "Draw a graph with a short and a long road from y to x. Walk back, and write each gradient "
+        "down as it arrives. At which moment may x hand its own on?",
+        "When every number that was made from x has handed on. So count first: go once through "
+        "all numbers, and note for each how many ties lead to it.",
+        "To go through all numbers once you need a list of those still to visit, and a memory of "
+        "those that you have met: `met = {last}; to_visit = [last]`.",
+        "Then walk: take a number that is ready (at first only the last, with 1.0), hand its "
+        "gradient on along each of its ties, and count that tie as done. An origin whose count "
+        "is down to 0 is ready.",
+    ],
+)
+def walk_without_tape(answer: Answer) -> None:
+    """The walk back without a tape."""
+    for case, plan in GRAPHS.items():
+        made = graph_of(plan)
+        _refuse_wrong_walk(answer(made[-1]), made, case)
+        again, want = answer(made[-1]), gradients_by_tape(made)
+        left = "Right, but a second walk over the same graph ends otherwise. What is left?"
+        same = isinstance(again, dict) and set(again) == set(want)
+        refuse_if(not same or any(not close(again[each], want[each]) for each in want), left)
+    made = graph_of(ladder(14))
+    answer(made[-1])
+    asked = sum(number.asked for number in made)
+    every = (
+        f"Right, but on a ladder of {len(made)} numbers you ask {asked:,} times for ties: you go "
+        "along every road. Remember which numbers you have met."
+    )
+    refuse_if(asked > len(made) ** 2, every)
+    chain = {str(i): [(str(i - 1), (2.0, 0.5)[i % 2])] * (i > 0) for i in range(5001)}
+    for case, plan in (("a ladder of forty rungs", ladder(40)), ("a chain of 5,000", chain)):
+        made = graph_of(plan)
+        _refuse_wrong_walk(answer(made[-1]), made, case)
+
+
+def _refuse_wrong_walk(got: Any, made: list[Number], case: str) -> None:
+    """Refuse what a walk gave for a graph, or how it went."""
+    asked = "Return a dictionary with the gradient of each number, `{number: gradient}`."
+    refuse_if(not isinstance(got, dict), f"{asked} Yours is a {type(got).__name__}.")
+    odd = {type(key).__name__ for key in got if not isinstance(key, Number)}
+    themselves = f"{asked} The keys are the numbers themselves, and not of type {', '.join(odd)}."
+    refuse_if(bool(odd), themselves)
+    want = gradients_by_tape(made)
+    for number in want:
+        most = " Those without ties need one most." * (not number.origins)
+        gone = f"For {case} the number `{number.name}` has no gradient in your dictionary.{most}"
+        refuse_if(number not in got, gone)
+    more = (
+        f"For {case} you give {len(got)} gradients, of {len(want)} numbers. Is an old walk in it?"
+    )
+    refuse_if(len(got) > len(want), more)
+    for number in reversed(made):
+        if number in want:
+            gradient = numbers(got[number], what=f"the gradient of {number.name}")
+            refuse_if(gradient.size != 1, f"The gradient of `{number.name}` is not one number.")
+            first = f"The walk begins with 1.0 at the last number. Yours has {gradient} there."
+            refuse_if(number is made[-1] and not close(gradient, 1.0), first)
+            refuse_wrong_sum(number, gradient.item(), want[number], case)
+            refuse_wrong_turn(number, want[number], case)
+
+
+@exercise(
     difficulty=4,
     minutes=30,
     hints=[
@@ -354,3 +411,18 @@ def backward_by_hand(answer: Answer) -> None:
             mean.format(name): right[name] / N,
         }
         compare(got, right[name], what=name, slips=slips)
+    one = [rng.normal(size=size) for size in ((1, 3), (1, 2), (3, 2), (2,), (2, 2), (2,))]
+    _check_batch_of_one(answer, *one)
+
+
+def _check_batch_of_one(answer: Answer, *one: Array) -> None:
+    """Refuse what is right only where a batch has more rows than one."""
+    result = answer(*one)
+    for name, got, want in zip(
+        ("dW1", "db1", "dW2", "db2"),
+        answer.parts(result, "dW1", "db1", "dW2", "db2"),
+        gradients_of_engine(*one),
+        strict=True,
+    ):
+        other = f"the {name} for a batch of one and as many hidden neurons as outputs"
+        compare(got, want, what=other)

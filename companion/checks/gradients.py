@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm as torch_batch_norm
 from torch.nn.functional import layer_norm as torch_layer_norm
 
-from companion.checks._compare import close, compare, numbers, refuse_if
+from companion.checks._compare import close, compare, compare_cases, numbers, refuse, refuse_if
+from companion.checks._gradients import (
+    SLIPS_OF_AXES,
+    SLIPS_OF_BLOCK,
+    SLIPS_OF_BOUND,
+    SLIPS_OF_CLIPPING,
+    SLIPS_OF_HE,
+    SLIPS_OF_POWERS,
+    SLIPS_OF_XAVIER,
+    Array,
+    Norm,
+    block,
+    branch,
+    by_torch,
+    drawn,
+    length,
+    powers,
+    shortened,
+    slips_of_batch,
+    slips_of_held,
+    slips_of_norm,
+    slips_of_step,
+    step,
+)
 from companion.checks.pact import Answer, exercise
-from companion.runtime import seeded
-
-Array = NDArray[Any]
-EPS = 1e-5
-
-
-def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
-    """Return tensors of these shapes, the same each time."""
-    rng = np.random.default_rng(3)
-    return [torch.from_numpy(rng.normal(size=shape)).float() for shape in shapes]
+from companion.runtime import as_array, seeded
 
 
 @exercise(
-    calls="shape",
     difficulty=1,
     minutes=5,
     hints=[
@@ -39,45 +51,20 @@ def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
 )
 def scales(answer: Answer) -> None:
     """The size of the first weights."""
-    for K, D in ((50, 180), (300, 12)):
-        case, he = f" for the shape {(K, D)}", math.sqrt(2 / D)
-        got = answer.parts(answer((K, D)), "xavier", "he", "bound")
-        slips = {
-            "`xavier` is the variance. The deviation is its root.": 2 / (D + K),
-            "`xavier` is the root of 1 / (D + K). There is a 2 above the line.": (D + K) ** -0.5,
-            "`xavier` asks D alone. The gradient comes back from K.": D**-0.5,
-            "`xavier` asks K alone. The signal comes from D.": K**-0.5,
-            "`xavier` divides by the product of D and K. It is their sum.": math.sqrt(2 / D / K),
-            "`xavier` is the bound of even numbers. Asked is the deviation.": math.sqrt(
-                6 / (D + K)
-            ),
-            "`xavier` is He's. Xavier's asks both sides.": he,
-        }
-        compare(got[0], math.sqrt(2 / (D + K)), what="xavier" + case, slips=slips)
-        slips = {
-            "`he` is the variance. The deviation is its root.": 2 / D,
-            "`he` divides by K, how many numbers come out. A sum has as many parts as come in.": (
-                math.sqrt(2 / K)
-            ),
-            "`he` lacks the factor 2, by which ReLU's lost half is made good.": D**-0.5,
-            "`he` is Xavier's. He's asks one side only.": math.sqrt(2 / (D + K)),
-            "`he` is the bound of even numbers. Asked is the deviation.": math.sqrt(6 / D),
-        }
-        compare(got[1], he, what="he" + case, slips=slips)
-        slips = {
-            "`bound` is the deviation. Even numbers deviate by less than their bound.": he,
-            "`bound` is 3 deviations. It is the root of 3.": 3 * he,
-            "`bound` is below the deviation. Multiply by the root of 3.": he / math.sqrt(3),
-            "`bound` is the width of the range. From -a to a it is twice a.": math.sqrt(12) * he,
-            "`bound` is squared. Take the root.": 6 / D,
-            "`bound` has the fans swapped: D come in.": math.sqrt(6 / K),
-            "`bound` is for Xavier's variance. Asked is He's.": math.sqrt(6 / (D + K)),
-        }
-        compare(got[2], math.sqrt(3) * he, what="bound" + case, slips=slips)
+    shapes = (50, 180), (300, 12)
+    given = [answer.parts(answer(shape), "xavier", "he", "bound") for shape in shapes]
+    rules = (
+        ("xavier", lambda K, D: math.sqrt(2 / (D + K)), SLIPS_OF_XAVIER),
+        ("he", lambda K, D: math.sqrt(2 / D), SLIPS_OF_HE),
+        ("bound", lambda K, D: math.sqrt(6 / D), SLIPS_OF_BOUND),
+    )
+    for i, (name, right, slips) in enumerate(rules):
+        each = zip(given, shapes, strict=True)
+        cases = [(f"{name} for the shape {shape}", got[i], shape) for got, shape in each]
+        compare_cases(cases, right, slips)
 
 
 @exercise(
-    calls="slopes",
     difficulty=2,
     minutes=10,
     hints=[
@@ -90,37 +77,25 @@ def powers_of_ten(answer: Answer) -> None:
     """How small a product is."""
     few = torch.tensor([-0.5, 0.3, 2.0, -0.1, -1.5, 0.8])
     many = torch.from_numpy(np.random.default_rng(3).uniform(-1.2, 1.2, 3000)).float()
+    many[7] = 1e-9  # small, and not 0
+    cases = []
     for slopes in (few, many):
-        T, case = len(slopes), f"With {len(slopes)} slopes "
-        got, s = numbers(answer(slopes)), numbers(slopes)
+        T, got, s = len(slopes), numbers(answer(slopes)), numbers(slopes)
         refuse_if(got.size == T, "You give a number for each slope. Asked is one for all.")
-        sign = "the result is NaN: a number below 0 has no logarithm. But does its sign matter?"
-        refuse_if(np.isnan(got).any(), case + sign)
-        under = "the product is 0 to the computer, and its logarithm infinite. Do not multiply."
-        refuse_if(np.isinf(got).any(), case + under)
-        size, want = np.abs(s), np.log10(np.abs(s)).sum()
-        slips = {
-            "This is the product. Asked is its power of ten.": s.prod(),
-            "This is the size of the product. Asked is its power of ten.": size.prod(),
-            "These are powers of e. Asked are powers of ten.": want * math.log(10),
-            "These are powers of two. Asked are powers of ten.": want * math.log2(10),
-            "This is the mean power of one slope. Asked is that of all.": want / T,
-            "You take the mean slope for all of them. A small one takes more than a large one "
-            "gives back.": T * np.log10(size.mean()),
-            "This is the logarithm of a sum. The slopes multiply.": np.log10(size.sum()),
-            "You leave out the slopes below 0. Their size counts too.": np.log10(s[s > 0]).sum(),
-            "You give the sign of a slope to its power of ten. The size decides alone.": (
-                np.sign(s) * np.log10(size)
-            ).sum(),
-            "Yours counts slopes above 1 as 1. They make the product larger.": (
-                np.minimum(np.log10(size), 0).sum()
-            ),
-        }
-        compare(got, want, slips=slips, what=f"the result with {T} slopes")
+        case = f"With {T} slopes the result is "
+        if np.isnan(got).any() and np.isfinite(numbers(answer(slopes.abs()))).all():
+            refuse(case + "NaN: a number below 0 has no logarithm. But does its sign matter?")
+        if np.isinf(got).any() and not np.isfinite(numbers(answer(torch.full((T,), 0.2)))).all():
+            refuse(case + "infinite: the product is 0 to a float. Do not multiply.")
+        cases.append((f"the result with {T} slopes", got, (s,)))
+    whole = [got.size == 1 and got == np.round(got) for _, got, _ in cases]
+    near = [np.abs(got - powers(*given)).max() < 1 for _, got, given in cases]
+    part = "You round to a whole power of ten. Asked is the power itself: about -1.5 for 0.03."
+    refuse_if(all(map(np.all, whole)) and all(near), part)
+    compare_cases(cases, powers, SLIPS_OF_POWERS)
 
 
 @exercise(
-    calls="gradients, max_norm",
     difficulty=2,
     minutes=15,
     hints=[
@@ -132,70 +107,37 @@ def powers_of_ten(answer: Answer) -> None:
 )
 def clip_all(answer: Answer) -> None:
     """Clip by the norm of all."""
-    drawn = [3 * g for g in _drawn((3, 2), (4,), (2, 2))]
-    drawn[1] /= 10  # a tensor that is short by itself
-    for gradients, most in ((drawn, 2.5), (drawn, 40.0), ([0 * g for g in drawn], 1.0)):
-        result = answer(gradients, most)
-        got = answer.parts(result, *(f"gradient {i}" for i in range(3)))
-        for i, (part, gradient) in enumerate(zip(got, gradients, strict=True)):
-            shapes = f"Gradient {i} had shape {tuple(gradient.shape)}, yours has {part.shape}."
-            refuse_if(part.shape != gradient.shape, shapes)
-        alone = [numbers(gradient).ravel() for gradient in gradients]
-        flat, lengths = np.concatenate(alone), [np.linalg.norm(part) for part in alone]
-        total = np.linalg.norm(flat)
-        parameters = [nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient.clone()
-        nn.utils.clip_grad_norm_(parameters, most)
-        want = np.concatenate([numbers(parameter.grad).ravel() for parameter in parameters])
-        slips = _slips_of_clipping(flat, alone, lengths, most) if total else {}
-        what = f"the result for a norm of {total:.3g} and max_norm={most:.3g}"
-        compare(np.concatenate([part.ravel() for part in got]), want, what=what, slips=slips)
+    three = [3 * g for g in drawn((3, 2), (4,), (2, 2))]
+    three[1] /= 10  # a tensor that is short by itself
+    five = drawn((4,), (2, 3, 2), (), (1, 4), (3, 3))
+    given = [(three, 2.5), (three, 40.0), ([g / 20 for g in three], 0.9), (five, 1.5)]
+    cases = [_clipped(answer, gradients, most) for gradients, most in given]
+    compare_cases(
+        cases, lambda parts, most: shortened(parts, most, length(parts)), SLIPS_OF_CLIPPING
+    )
+    what, got, _ = _clipped(answer, [0 * g for g in three], 1.0)
+    compare(got, 0 * got, what=what)
+    for gradients, most in given:
+        pairs = zip(answer(gradients, most), gradients, strict=True)
+        kept = any(np.may_share_memory(as_array(new), as_array(old)) for new, old in pairs)
+        old = "You hand back tensors that you were given. The result is new ones, also where "
+        refuse_if(kept, old + "nothing is shortened.")
 
 
-def _slips_of_clipping(
-    flat: Array, alone: list[Array], lengths: list[Any], most: float
-) -> dict[str, Array]:
-    """Say what is left of a gradient after typical slips."""
-    total = float(np.linalg.norm(flat))
-
-    def cut(norm: float) -> Array:
-        return flat * min(1, most / norm)
-
-    return {
-        "You cut each entry. That bends the gradient: it points elsewhere now.": (
-            np.clip(flat, -most, most)
-        ),
-        "You cut each entry from above. That bends the gradient.": np.minimum(flat, most),
-        "You clip each tensor by its own norm. That bends the gradient: one norm is for all.": (
-            np.concatenate(
-                [g * min(1, most / n) for g, n in zip(alone, lengths, strict=True)],
-            )
-        ),
-        "You give each tensor the norm `max_norm`. One norm is for all.": np.concatenate(
-            [g * most / n for g, n in zip(alone, lengths, strict=True)]
-        ),
-        "You clip only the tensors that are too long by themselves. All are scaled together.": (
-            np.concatenate(
-                [g * (most / total if n > most else 1) for g, n in zip(alone, lengths, strict=True)]
-            )
-        ),
-        "You add the norms of the tensors. Their squares add up.": cut(sum(lengths)),
-        "You forgot the root: the norm is not the sum of squares.": cut(total**2),
-        "You add absolute values. The norm adds squares.": cut(np.abs(flat).sum()),
-        "You go by the largest entry. The norm takes all.": cut(np.abs(flat).max()),
-        "You go by the longest tensor. The norm takes all.": cut(max(lengths)),
-        "You go by a mean of squares. The norm takes their sum.": cut(total / flat.size**0.5),
-        "The norm is 1 now. It should be `max_norm`.": flat / total,
-        "A gradient shorter than `max_norm` stays as it is. You made it longer.": (
-            flat * most / total
-        ),
-        "The gradient is as long as before. It should be clipped.": flat,
-    }
+def _clipped(
+    answer: Answer, gradients: list[Tensor], most: float
+) -> tuple[str, Array, tuple[Any, ...]]:
+    """Return what a result is called, the result, flat, and for what it was made, as arrays."""
+    got = answer.parts(answer(gradients, most), *(f"gradient {i}" for i in range(len(gradients))))
+    for i, (part, gradient) in enumerate(zip(got, gradients, strict=True)):
+        shapes = f"Gradient {i} had shape {tuple(gradient.shape)}, yours has {part.shape}."
+        refuse_if(part.shape != gradient.shape, shapes)
+    parts = [numbers(gradient).ravel() for gradient in gradients]
+    what = f"the result for a norm of {length(parts):.3g} and max_norm={most:.3g}"
+    return what, np.concatenate([part.ravel() for part in got]), (parts, most)
 
 
 @exercise(
-    calls="x, gamma, beta, mean, variance, momentum, training",
     difficulty=4,
     minutes=25,
     hints=[
@@ -209,97 +151,103 @@ def _slips_of_clipping(
 )
 def batch_norm(answer: Answer) -> None:
     """Batch normalisation, both ways."""
-    x, gamma, beta, mean, variance = _drawn((5, 3), (3,), (3,), (3,), (3,))
-    x[:, 0], variance = x[:, 0] / 1000, torch.tensor([1e-6, 1.7, 0.8])  # eps counts
+    x, *rest = drawn((5, 3), (3,), (3,), (3,))
+    x[:, 0] /= 1000  # eps counts
+    first: tuple[Any, ...] = (x, *rest, torch.tensor([1e-6, 1.7, 0.8]))
+    x, *rest = drawn((3, 4), (4,), (4,), (4,), (4,))
+    second: tuple[Any, ...] = (x + 1, *rest[:3], rest[3] ** 2 + 0.1)
     for training in (True, False):
-        given = x, gamma, beta, mean, variance, 0.3, training
-        y, *moved = answer.parts(answer(*given), "y", "mean", "variance")
-        new = mean.clone(), variance.clone()
-        want = torch_batch_norm(x, *new, gamma, beta, training, 0.3)  # moves the new ones
-        X, scale, shift, *old = map(numbers, given[:5])
-        own = [X.mean(axis=0), X.var(axis=0)]
-        normal = partial(_normal, X, gamma=scale, beta=shift)
-        late = "You normalise by the running numbers after their step. The batch has its own."
-        slips = {
-            "You normalise each row. Each column is normalised, over the batch.": (
-                normal(X.mean(axis=1)[:, None], X.var(axis=1)[:, None])
-            ),
-            "You normalise the whole table at once. Each column has its own mean and variance.": (
-                normal(X.mean(), X.var())
-            ),
-            "In training you use the running numbers. The batch has its own.": normal(*old),
-            late: normal(*map(numbers, new)),
-            "In evaluation you use the batch. The running numbers serve.": normal(*own),
-        }
-        centre, spread = own if training else old
-        slips |= _slips_of_norm(X, centre, spread, scale, shift, count=len(x))
-        compare(y, numbers(want), what=f"y with training={training}", slips=slips)
-        batch = X.mean(axis=0), X.var(axis=0, ddof=1)
-        for k, name in enumerate(("mean", "variance")):
-            slips = _slips_of_running(name, old[k], batch[k], training)
-            if name == "variance":
-                by_n = "`variance` moves towards one that divides by N. This one, by N - 1."
-                slips[by_n] = 0.7 * old[k] + 0.3 * own[k]
-                deviation = "`variance` moves towards a deviation. Leave the root out."
-                slips[deviation] = 0.7 * old[k] + 0.3 * np.sqrt(batch[k])
-            what = f"{name} with training={training}"
-            compare(moved[k], numbers(new[k]), what=what, slips=slips)
+        _check_batches(answer, [(*first, 0.3, training), (*second, 0.75, training)], training)
+    alone: tuple[Any, ...] = (second[0][:1], *second[1:], 0.75, False)
+    y, *still = answer.parts(answer(*alone), "y", "mean", "variance")
+    for name, got, want in zip(
+        ("y", "mean", "variance"), (y, *still), by_torch(*alone), strict=True
+    ):
+        compare(got, numbers(want), what=f"{name} of a single row in evaluation")
+    for training in (True, False):
+        _check_gradient(
+            lambda x, gamma, beta, on=training: answer(x, gamma, beta, *second[3:], 0.75, on)[0],
+            lambda x, gamma, beta, on=training: by_torch(x, gamma, beta, *second[3:], 0.75, on)[0],
+            {"x": second[0], "gamma": second[1], "beta": second[2]},
+            slips=partial(slips_of_held, dim=0) if training else None,
+        )
 
 
-def _slips_of_running(name: str, old: Array, batch: Array, training: bool) -> dict[str, Array]:
-    """Say what a running number becomes if it moves the wrong way."""
-    if not training:
-        still = f"In evaluation your `{name}` moves. Nothing is learned then: it stays."
-        return {still: 0.7 * old + 0.3 * batch}
-    return {
-        f"`{name}` has its momentum the wrong way round: 0.3 is the share of the batch.": (
-            0.3 * old + 0.7 * batch
-        ),
-        f"`{name}` stays as it was. In training it moves towards the batch.": old,
-        f"`{name}` is the batch's own. It goes a part of the way there.": batch,
-        f"`{name}` takes from the batch, and lets go of nothing.": old + 0.3 * batch,
+def _check_batches(answer: Answer, given: list[tuple[Any, ...]], training: bool) -> None:
+    """Refuse what is wrong in training, or in evaluation."""
+    cases: dict[str, list[Any]] = {"y": [], "mean": [], "variance": []}
+    for each in given:
+        got = answer.parts(answer(*each), *cases)
+        x, gamma, beta, *old = map(numbers, each[:5])
+        own = x.mean(axis=0), x.var(axis=0)
+        new = [numbers(part) for part in by_torch(*each)[1:]]
+        mean, variance = own if training else old
+        norm = Norm(x, mean, variance, gamma, beta, count=len(x))
+        batch = own[0], x.var(axis=0, ddof=1)
+        arguments: list[Any] = [(norm, old, new)]
+        arguments += [(old[k], batch[k], own[k], each[5]) for k in range(2)]
+        for part, name, those in zip(got, cases, arguments, strict=True):
+            cases[name].append((f"{name} with training={training}", part, those))
+    compare_cases(cases["y"], lambda norm, *_: norm.y(), slips_of_batch(training))
+    for name in ("mean", "variance"):
+        moves = f"In evaluation your `{name}` moves. Nothing is learned then: it stays."
+        if training:
+            compare_cases(cases[name], step, slips_of_step(name))
+        else:
+            compare_cases(cases[name], lambda old, *_: old, {moves: step})
+
+
+def _check_gradient(
+    make: Callable[..., Any],
+    right: Callable[..., Tensor],
+    given: Mapping[str, Tensor],
+    *,
+    slips: Callable[..., dict[str, Tensor]] | None = None,
+) -> None:
+    """Refuse a result through which the gradient does not come back whole to what it is made of.
+
+    ``slips`` makes results whose gradient to the first of them is a slip.
+    """
+    leaves = [value.clone().requires_grad_() for value in given.values()]
+    _refuse_other_type(make(*given.values()))
+    got, want = make(*leaves), right(*leaves)
+    _refuse_without_graph(got)
+    push = torch.arange(want.numel()).reshape(want.shape).cos()  # another weight for each entry
+    wanted = torch.autograd.grad((push * want).sum(), leaves)
+    arrived = _gone_back(push * got, leaves)
+    lost = [f"`{name}`" for name, slope in zip(given, arrived, strict=True) if not slope.any()]
+    cut = f"No gradient comes back to {', '.join(lost)}. A copy, `detach` or `no_grad` cuts it off."
+    refuse_if(bool(lost), cut)
+    held = {
+        message: numbers(torch.autograd.grad((push * slip).sum(), leaves[0])[0])
+        for message, slip in (slips(*leaves) if slips else {}).items()
     }
+    for name, slope, true in zip(given, arrived, wanted, strict=True):
+        what = f"the gradient that comes back to {name}"
+        compare(slope, numbers(true), what=what, slips=held if name == next(iter(given)) else {})
 
 
-def _normal(
-    x: Array, mean: Any, variance: Any, gamma: Array, beta: Array, *, eps: float = EPS
-) -> Array:
-    return np.asarray(gamma * (x - mean) / np.sqrt(variance + eps) + beta)
+def _gone_back(result: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Bring the gradient of the sum back, 0 where there is no way."""
+    try:
+        return torch.autograd.grad(result.sum(), leaves, materialize_grads=True)
+    except RuntimeError as fault:
+        refuse(f"No gradient goes back through your result: {str(fault).split(':')[0]}.")
 
 
-def _over(x: Array, gamma: Array, beta: Array, *axes: int) -> Array:
-    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
-    return _normal(x, mean, variance, gamma, beta)
+def _refuse_other_type(result: Any) -> None:
+    """Refuse what no gradient can come back from, whatever it was made of."""
+    kind = f"Where tensors come in, tensors go out. Yours is of the type {type(result).__name__}: "
+    refuse_if(not isinstance(result, Tensor), kind + "no gradient goes back through it.")
 
 
-def _slips_of_norm(
-    x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, count: int
-) -> dict[str, Array]:
-    """Say what becomes of x if it is normalised wrongly, by a mean and variance of so many."""
-    z = (x - mean) / np.sqrt(variance + EPS)
-    return {
-        "Your eps stands outside the root. It is added to the variance.": (
-            gamma * (x - mean) / (np.sqrt(variance) + EPS) + beta
-        ),
-        "The eps is missing: it is 1e-5, and added to the variance.": (
-            _normal(x, mean, variance, gamma, beta, eps=0)
-        ),
-        "You divide by N - 1 for the variance that normalises. It divides by N.": (
-            _normal(x, mean, variance * count / (count - 1), gamma, beta)
-        ),
-        "You divide by the variance. It is its root.": gamma * (x - mean) / (variance + EPS) + beta,
-        "The mean is not subtracted.": _normal(x, 0, variance, gamma, beta),
-        "Nothing is divided by: is the variance in it?": gamma * (x - mean) + beta,
-        "`gamma` is missing.": z + beta,
-        "`beta` is missing.": gamma * z,
-        "`gamma` and `beta` are missing.": z,
-        "`gamma` and `beta` have changed places.": beta * z + gamma,
-        "`gamma` multiplies `beta` too.": gamma * (z + beta),
-    }
+def _refuse_without_graph(result: Any) -> None:
+    _refuse_other_type(result)
+    cut = "Your result does not know how it was made: no gradient goes back."
+    refuse_if(not result.requires_grad, cut)
 
 
 @exercise(
-    calls="x, gamma, beta",
     difficulty=2,
     minutes=10,
     hints=[
@@ -310,30 +258,24 @@ def _slips_of_norm(
 )
 def layer_norm(answer: Answer) -> None:
     """Layer normalisation."""
-    for shape in ((5, 4), (2, 3, 4)):
-        x, gamma, beta = _drawn(shape, (4,), (4,))
+    cases, both = [], [drawn(shape, shape[-1:], shape[-1:]) for shape in ((5, 4), (2, 3, 6))]
+    for x, gamma, beta in both:
         x[0] /= 1000  # eps counts
-        got, (X, scale, shift) = answer(x, gamma, beta), map(numbers, (x, gamma, beta))
-        over = partial(_over, X, scale, shift)
-        slips = {
-            "You normalise over the batch: each example would see the others.": over(0),
-            "You normalise all at once: each example would see the others.": (
-                over(*range(len(shape)))
-            ),
-            "You normalise over time: a word would see the words after it.": over(len(shape) - 2),
-            "You normalise each text as a whole: a word would see the others.": over(-2, -1),
-            "You normalise over all but the last axis. Only the last one.": (
-                over(*range(len(shape) - 1))
-            ),
-        }
+        X, scale, shift = map(numbers, (x, gamma, beta))
         mean, variance = X.mean(axis=-1, keepdims=True), X.var(axis=-1, keepdims=True)
-        slips |= _slips_of_norm(X, mean, variance, scale, shift, count=4)
-        want = torch_layer_norm(x, (4,), gamma, beta)
-        compare(got, numbers(want), what=f"the result for shape {shape}", slips=slips)
+        norm = Norm(X, mean, variance, scale, shift, count=X.shape[-1])
+        cases.append((f"the result for shape {X.shape}", answer(x, gamma, beta), (norm,)))
+    compare_cases(cases, Norm.y, SLIPS_OF_AXES | slips_of_norm("D"))
+    for x, gamma, beta in both:
+        _check_gradient(
+            answer,
+            lambda x, gamma, beta: torch_layer_norm(x, x.shape[-1:], gamma, beta),
+            {"x": x + 1, "gamma": gamma, "beta": beta},
+            slips=partial(slips_of_held, dim=-1),
+        )
 
 
 @exercise(
-    calls="x, W1, b1, W2, b2",
     difficulty=2,
     minutes=15,
     hints=[
@@ -344,46 +286,40 @@ def layer_norm(answer: Answer) -> None:
 )
 def residual_block(answer: Answer) -> None:
     """A residual block."""
-    given = _drawn((3, 4), (6, 4), (6,), (4, 6), (4,))
-    x, W1, b1, W2, b2 = map(numbers, given)
-    z, bend = x @ W1.T + b1, partial(np.maximum, 0)
-    branch = bend(z) @ W2.T + b2
-    slips = {
-        "Your ReLU comes after the sum, and only there. It belongs between the layers.": (
-            bend(x + z @ W2.T + b2)
-        ),
-        "A ReLU too many, after the sum: nothing below 0 gets past the block.": bend(x + branch),
-        "A ReLU too many, at the end of the branch: it could only ever add.": x + bend(branch),
-        "Your ReLU stands at the end of the branch. It belongs between the layers.": (
-            x + bend(z @ W2.T + b2)
-        ),
-        "Your ReLU stands before the first layer. It belongs between the two.": (
-            x + (bend(x) @ W1.T + b1) @ W2.T + b2
-        ),
-        "The ReLU is missing: two linear layers are one.": x + z @ W2.T + b2,
-        "There is no skip: x is not added.": branch,
-        "You multiply by x. The skip adds it.": x * branch,
-        "You subtract the branch. It is added.": x - branch,
-        "You subtract x. It is added.": branch - x,
-        "Your skip takes the ReLU of x. It takes x as it is.": bend(x) + branch,
-        "`b1` is missing.": x + bend(z - b1) @ W2.T + b2,
-        "`b2` is missing.": x + branch - b2,
-        "Both biases are missing.": x + bend(z - b1) @ W2.T,
-    }
-    compare(answer(*given), x + branch, slips=slips)
-    root = given[0].requires_grad_()
-    got = answer(root, *(0 * weight for weight in given[1:]))
-    compare(got, x, what="the result with all weights 0")
-    graph = isinstance(got, Tensor) and got.requires_grad
-    refuse_if(not graph, "Your result does not know how it was made: no gradient goes back.")
-    (slope,) = torch.autograd.grad(got.sum(), root, materialize_grads=True)
+    both = [drawn((N, D), (H, D), (H,), (D, H), (D,)) for N, D, H in ((3, 4, 6), (5, 3, 2))]
+    cases = []
+    for given in both:
+        what = f"the result for x of shape {tuple(given[0].shape)}"
+        cases.append((what, answer(*given), tuple(map(numbers, given))))
+    compare_cases(cases, lambda *given: given[0] + branch(*given), SLIPS_OF_BLOCK)
+    still = [0 * weight for weight in both[0][1:]]
+    _refuse_other_type(answer(both[0][0], *still))
+    root = both[0][0].clone().requires_grad_()
+    got = answer(root, *still)
+    compare(got, numbers(root), what="the result with all weights 0")
+    _refuse_without_graph(got)
+    (slope,) = _gone_back(got, [root])
     part = "a part" if slope.any() else "nothing"
     lost = f"With all weights 0 the gradient should go back to x whole. In yours {part} does."
-    refuse_if(not torch.equal(slope, torch.ones(3, 4)), lost)
+    refuse_if(not torch.equal(slope, torch.ones_like(root)), lost)
+    names = ("x", "W1", "b1", "W2", "b2")
+    for given in both:
+        _check_gradient(
+            answer,
+            block,
+            dict(zip(names, given, strict=True)),
+            slips=lambda x, *weights: {
+                "To x the gradient comes back by the skip alone. The branch is a way too.": (
+                    x - x.detach() + block(x.detach(), *weights)
+                ),
+                "To x the gradient comes back by the branch alone. The skip is a way too.": (
+                    x.detach() - x + block(x, *weights)
+                ),
+            },
+        )
 
 
 @exercise(
-    calls="lstm, bias",
     difficulty=3,
     minutes=15,
     hints=[
@@ -395,23 +331,34 @@ def residual_block(answer: Answer) -> None:
 )
 def open_gate(answer: Answer) -> None:
     """Open the forget gate."""
-    for layers, both, bias in ((1, False, 1.5), (2, True, 3.0)):
+    for H, layers, both, bias in ((4, 1, False, 1.3), (5, 2, True, 2.9)):
         with seeded(3):
-            lstm = nn.LSTM(3, 4, num_layers=layers, bidirectional=both)
+            lstm = nn.LSTM(3, H, num_layers=layers, bidirectional=both)
         held = dict(lstm.named_parameters())
         before = {name: numbers(p) for name, p in held.items()}
         another = "Set the biases of the LSTM that you are given, and return it: yours is another."
-        refuse_if(answer(lstm, bias) is not lstm, another)
+        with torch.enable_grad():
+            refuse_if(answer(lstm, bias) is not lstm, another)
+            off = (
+                "You switched gradients off for good. `with torch.no_grad():` does so for a block."
+            )
+            refuse_if(not torch.is_grad_enabled(), off)
         now = dict(lstm.named_parameters())
         fresh = "There is a new `{}`. An optimizer still holds the old one: write into that."
         for name, p in held.items():
             refuse_if(now.get(name) is not p, fresh.format(name))
             weight = name.startswith("weight") and not np.array_equal(numbers(p), before[name])
             refuse_if(weight, f"You changed `{name}`. The gate opens by its bias alone.")
+            frozen = f"`{name}` asks for no gradient any more: nothing would train it."
+            refuse_if(not p.requires_grad, frozen)
         for name in filter(lambda name: name.startswith("bias_ih"), held):
             beside = name.replace("ih", "hh")
             got = numbers(held[name]) + numbers(held[beside])
             _refuse_shut(got, before[name], before[beside], bias, f"{name} + {beside}")
+            for each in (name, beside):
+                moved = np.delete(numbers(held[each]) != before[each], slice(H, 2 * H))
+                rest = f"In `{each}` other numbers than those of f have changed. They stay."
+                refuse_if(moved.any(), rest)
 
 
 def _refuse_shut(got: Array, ih: Array, hh: Array, bias: float, what: str) -> None:
@@ -428,7 +375,7 @@ def _refuse_shut(got: Array, ih: Array, hh: Array, bias: float, what: str) -> No
     refuse_if(set_now != ["f"], alone.format(" and ".join(set_now)))
     f, ih, hh = new[1], first[1], second[1]
     slips = {
-        "You set both biases of the gate. They are added, so yours counts twice.": 2 * bias + 0 * f,
+        "Your two biases of the gate are `bias` twice, in sum. They are added.": 2 * bias + 0 * f,
         "You set `bias_ih`. What chance left in `bias_hh` is added to it.": bias + hh,
         "You set `bias_hh`. What chance left in `bias_ih` is added to it.": bias + ih,
         "You add to the old bias. Set it.": ih + hh + bias,

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from companion.checks._compare import close, compare, numbers, refuse, refuse_if
+from companion.checks._matmul import (
+    REFUSED,
+    TEXTS,
+    WORDS,
+    Array,
+    as_numpy_says,
+    counted,
+    drawn_arrays,
+    lines_run,
+    miscounted,
+    slips_of_rosenblatt,
+    taught,
+    why_product,
+    why_sum,
+)
 from companion.checks.pact import Answer, exercise
 
-Array = NDArray[Any]
-SEED = 24  # tells all slips apart
 NO_B = "The bias is missing."
 WHOSE = "Your biases belong to the rows. They belong to the columns, one to each neuron."
 
 
-def _drawn(*shapes: tuple[int, ...]) -> list[Array]:
-    """Return arrays of these shapes, the same each time."""
-    rng = np.random.default_rng(SEED)
-    return [rng.normal(size=shape).round(2) for shape in shapes]
-
-
 @exercise(
-    calls="X, W, b",
     difficulty=1,
     minutes=5,
     hints=[
@@ -37,7 +41,7 @@ def _drawn(*shapes: tuple[int, ...]) -> list[Array]:
 def three_loops(answer: Answer) -> None:
     """Three loops."""
     for N, D, H in ((3, 3, 3), (2, 4, 3), (4, 1, 2)):
-        X, W, b = _drawn((N, D), (D, H), (H,))
+        X, W, b = drawn_arrays((N, D), (D, H), (H,))
         got = answer(X.tolist(), W.tolist(), b.tolist())
         Z, case = X @ W, f"the result for shapes {(N, D)}, {(D, H)} and {(H,)}"
         slips = {
@@ -65,11 +69,9 @@ def three_loops(answer: Answer) -> None:
 
 
 SHAPES = [(2,), (3,), (2, 3), (3, 2), (1, 3), (3, 1), (1, 1), (4, 3), (1,), (2, 2)]
-REFUSED = "refused"
 
 
 @exercise(
-    calls="a, sign, b",
     difficulty=2,
     minutes=15,
     hints=[
@@ -84,9 +86,9 @@ REFUSED = "refused"
 def shape_of(answer: Answer) -> None:
     """Predict the shape."""
     for sign, a, b in itertools.product("@+", SHAPES, SHAPES):
-        got, want = _as_shape(answer(a, sign, b)), _as_numpy_says(a, sign, b)
+        got, want = _as_shape(answer(a, sign, b)), as_numpy_says(a, sign, b)
         told = got if isinstance(got, str) else f"shape {got}"
-        why = _why_product if sign == "@" else _why_sum
+        why = why_product if sign == "@" else why_sum
         refuse_if(got != want, f"For {a} {sign} {b} you say: {told}. {why(got, want, a, b)}")
 
 
@@ -103,49 +105,7 @@ def _as_shape(got: Any) -> Any:
     return tuple(int(size) if size.is_integer() else float(size) for size in sizes)
 
 
-def _as_numpy_says(a: tuple[int, ...], sign: str, b: tuple[int, ...]) -> Any:
-    """Ask numpy."""
-    A, B = np.ones(a), np.ones(b)
-    try:
-        return np.shape(A @ B if sign == "@" else A + B)
-    except ValueError:
-        return REFUSED
-
-
-def _why_product(got: Any, want: Any, a: tuple[int, ...], b: tuple[int, ...]) -> str:
-    """Say what is wrong with the shape of a product."""
-    meet = f"side by side inside stand {a[-1]} and {b[0]}"
-    if want == REFUSED and 1 in (a[-1], b[0]):
-        return f"But {meet}. In a product nothing is repeated, not even a 1."
-    if want == REFUSED:
-        return f"But {meet}."
-    if got == REFUSED:
-        return f"But {meet}. That is all it takes."
-    if len(got) > len(want):
-        return "A vector has no second axis, and its only one is summed away."
-    if got == want[::-1]:
-        return "Rows come from the first, columns from the second."
-    return "The inner size vanishes, the others stay."
-
-
-def _why_sum(got: Any, want: Any, a: tuple[int, ...], b: tuple[int, ...]) -> str:
-    """Say what is wrong with the shape of a sum."""
-    if got == _as_numpy_says(a, "@", b) != REFUSED:
-        return "That is true of the product. A sum goes number by number."
-    if want == REFUSED:
-        p, q = next((p, q) for p, q in zip(a[::-1], b[::-1], strict=False) if p != q)
-        return f"Lay them side by side from the right: {p} meets {q}, and neither is 1."
-    if got == REFUSED and len(a) != len(b):
-        return "From the right all sizes fit. An axis that is missing is made, and repeated."
-    if got == REFUSED:
-        return "Where sizes differ, one of them is 1. It is repeated."
-    if len(got) != len(want):
-        return "The result has as many axes as the one that has more."
-    return "Where one size is 1, the other is that of the result. Look at each axis."
-
-
 @exercise(
-    calls="X, W, b, leak",
     difficulty=2,
     minutes=10,
     hints=[
@@ -157,9 +117,8 @@ def _why_sum(got: Any, want: Any, a: tuple[int, ...], b: tuple[int, ...]) -> str
 def leaky_layer(answer: Answer) -> None:
     """A layer that leaks."""
     for shape, H, leak in (((3, 3), 3, 0.5), ((4, 2, 5), 3, 0.1)):
-        X, W, b = _drawn(shape, (shape[-1], H), (H,))
-        watched, taken = _watched(X)
-        got, Z = answer(watched, W, b, leak), X @ W + b
+        X, W, b = drawn_arrays(shape, (shape[-1], H), (H,), seed=10)  # a row of each kind
+        got, Z = answer(X, W, b, leak), X @ W + b
 
         def bend(Z: Array, leak: float = leak) -> Array:
             return np.where(Z > 0, Z, leak * Z)
@@ -181,34 +140,15 @@ def leaky_layer(answer: Answer) -> None:
             slips["W lies on its side in yours: one column for each neuron."] = bend(X @ W.T + b)
             slips[WHOSE] = bend(X @ W + b[:, None])
         compare(got, bend(Z), what=f"the result for X of shape {shape}", slips=slips)
-        one_by_one = "Right, but row by row. One product takes all rows at once: no loop."
-        refuse_if(bool(taken), one_by_one)
-
-
-def _watched(values: Array) -> tuple[Array, list[Any]]:
-    """Return an array, and a list that does not stay empty if single rows are taken of it."""
-    taken: list[Any] = []
-
-    class Watched(np.ndarray):
-        def __iter__(self) -> Any:
-            taken.append(...)
-            return super().__iter__()
-
-        def __getitem__(self, key: Any) -> Any:
-            first = key[0] if isinstance(key, tuple) and key else key
-            taken.extend([first] * isinstance(first, int | np.integer))
-            return super().__getitem__(key)
-
-        def __repr__(self) -> str:  # to print it is not to take its rows
-            return repr(self.view(np.ndarray))
-
-        __str__ = __repr__
-
-    return values.view(Watched), taken
+    for names in (("row", "input", "neuron"), ("text", "word", "input", "neuron")):
+        few = lines_run(answer, dict.fromkeys(names, 2))
+        for name in names:
+            more = lines_run(answer, {**dict.fromkeys(names, 2), name: 9})
+            loop = f"Right, but {name} by {name}. One product takes all at once: no loop."
+            refuse_if(more != few, loop)
 
 
 @exercise(
-    calls="V, a, W, b",
     difficulty=2,
     minutes=10,
     hints=[
@@ -220,7 +160,7 @@ def _watched(values: Array) -> tuple[Array, list[Any]]:
 def fold_two(answer: Answer) -> None:
     """Two layers in one."""
     for D, K, H in ((3, 3, 3), (4, 5, 2)):
-        V, a, W, b = _drawn((D, K), (K,), (K, H), (H,))
+        V, a, W, b = drawn_arrays((D, K), (K,), (K, H), (H,))
         matrix, bias = answer.parts(answer(V, a, W, b), "matrix", "bias")
         slips = {}
         if D == K == H:
@@ -253,7 +193,6 @@ AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
 
 
 @exercise(
-    calls="X, y, rounds",
     difficulty=3,
     minutes=15,
     hints=[
@@ -265,66 +204,36 @@ AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
 )
 def rosenblatt(answer: Answer) -> None:
     """A neuron that learns."""
-    drawn, line = _drawn((9, 3), (3,))
-    cases = {
-        "nine random points": (drawn, (drawn @ line > 0.3).astype(int), 4, False),
-        "AND": (CORNERS, AND, 20, True),
-        "XOR": (CORNERS, XOR, 20, False),
-    }
-    for name, (X, y, rounds, learned) in cases.items():
-        case, want = f"for {name} after {rounds} rounds", _taught(X, y, rounds)
+    drawn, line = drawn_arrays((9, 3), (3,))
+    cases = [
+        ("nine random points", drawn, (drawn @ line > 0.3).astype(int), 4, False),
+        ("AND", CORNERS, AND, 20, True),
+        ("XOR", CORNERS, XOR, 20, False),
+        ("AND", CORNERS, AND, 5, False),
+        ("AND", CORNERS, AND, 8, True),  # right after a last mistake
+        ("two points", CORNERS[:2, 1:], AND[2:], 1, False),  # one of them at a score of 0
+        ("two points", CORNERS[:2, 1:], XOR[1:4:2], 1, False),
+    ]
+    for name, X, y, rounds, learned in cases:
+        after = f"after {rounds} round{'s' * (rounds > 1)}"
+        case, want = f"for {name} {after}", taught(X, y, rounds)
         result = answer(X, y, rounds)
         w, b, claim = answer.parts(result, "w", "b", "learned")
         refuse_if(b.size != 1, f"`b` is one number. Yours has shape {b.shape}.")
         refuse_if(claim.size != 1, f"`learned` is True or False. Yours has shape {claim.shape}.")
-        slips = _slips_of_rosenblatt(X, y, rounds)
+        refuse_if(claim.item() not in (0, 1), f"`learned` is True or False. Yours is {claim}.")
+        slips = slips_of_rosenblatt(X, y, rounds)
         compare(w, want[:-1], what=f"the w {case}", slips={t: s[:-1] for t, s in slips.items()})
         compare(b.item(), want[-1], what=f"the b {case}")
         claims = "You claim that your neuron has learned XOR. No single neuron can."
         refuse_if(bool(claim.item()) and name == "XOR", claims)
-        still = f"You claim that all {name} are right. Not all are, after {rounds} rounds."
+        zero = bool(((2 * y - 1) * (X @ want[:-1] + want[-1]) >= 0).all())
+        still = "One score is 0, which is a mistake for both labels, at the end too." * zero
+        still = f"You claim that all is right for {name} {after}. {still or 'Not all are.'}"
         refuse_if(bool(claim.item()) and not learned, still)
-        modest = f"Your weights get all of {name} right, and you say they have not learned it."
-        refuse_if(learned and not claim.item(), modest)
-
-
-def _taught(X: Array, y: Array, rounds: int, **slip: Any) -> Array:
-    """Return weights and bias, (D + 1,), after some rounds of Rosenblatt's rule, or of a slip."""
-    rows, w = np.column_stack([X, np.ones(len(X))]), np.full(X.shape[1] + 1, slip.get("start", 0.0))
-    moves = np.append(np.ones(X.shape[1]), slip.get("bias", 1))
-    for _ in range(rounds):
-        old = w.copy()
-        for n in np.repeat(np.arange(len(y))[:: slip.get("order", 1)], slip.get("tries", 1)):
-            sign, score = 2 * y[n] - 1, rows[n] @ (old if slip.get("late") else w)
-            wrong = (score > 0) != y[n] if slip.get("zero_is_no") else sign * score <= 0
-            if wrong != slip.get("when_right", False) or slip.get("always"):
-                step = slip.get("up", 1) if y[n] else -slip.get("down", 1)
-                w = w + step * rows[n] * moves
-    return w
-
-
-def _slips_of_rosenblatt(X: Array, y: Array, rounds: int) -> dict[str, Array]:
-    """Say what a neuron has learned whose rule is a little off."""
-    slips: dict[str, dict[str, Any]] = {
-        "Nothing has been learned. Do the new weights get lost?": {"rounds": 0},
-        "Your neuron learns from every example. It learns from its mistakes.": {"always": True},
-        "Your neuron learns only where it was right.": {"when_right": True, "zero_is_no": True},
-        "A score of 0 is no answer: it counts as a mistake, for a no too.": {"zero_is_no": True},
-        "The bias does not learn. Think of an input that is always 1, and its weight.": {"bias": 0},
-        "The bias moves the wrong way: up after a missed yes.": {"bias": -1},
-        "Wrong sign: where a yes was missed, the example is added.": {"up": -1, "down": -1},
-        "You add examples only. After a wrong yes, take the example away.": {"down": 0},
-        "You add after each mistake, whichever way it went.": {"down": -1},
-        "You take away only. After a missed yes, add the example.": {"up": 0},
-        "Your weights change at the end of a round. They change at once.": {"late": True},
-        "You stay with an example until it is right. Go on after one change.": {"tries": 99},
-        "You stop after the first round.": {"rounds": 1},
-        "One round is missing.": {"rounds": rounds - 1},
-        "One round too many.": {"rounds": rounds + 1},
-        "You go through the examples from the last to the first.": {"order": -1},
-        "All weights begin at 0. Yours begin at 1.": {"start": 1.0},
-    }
-    return {text: _taught(X, y, **{"rounds": rounds, **slip}) for text, slip in slips.items()}
+        modest = f"Your weights get all of {name} right {after}, and you say they have not learned."
+        last = " The mistakes of the last round were made by other weights: ask the final ones."
+        refuse_if(learned and not claim.item(), modest + last * (rounds == 8))
 
 
 SWITCHES = np.array(list(itertools.product((0.0, 1.0), repeat=3)))  # (8, 3)
@@ -332,7 +241,6 @@ LIT = SWITCHES.sum(axis=1) % 2 == 1
 
 
 @exercise(
-    calls="",
     difficulty=3,
     minutes=15,
     hints=[
@@ -391,19 +299,7 @@ def _refuse_wrong_light(Z: Array, scores: Array, steps: Array) -> None:
     )
 
 
-WORDS = ["slow", "funny", "art", "not"]
-TEXTS = [
-    "Funny but not slow",
-    "slow  slow and SLOW where the smart party is not funny",
-    "the art of the art",
-    "",
-    "not one slowly read word not two",
-    "slow art",
-]
-
-
 @exercise(
-    calls="texts, words, W",
     difficulty=3,
     minutes=20,
     hints=[
@@ -417,23 +313,23 @@ TEXTS = [
 def count_and_score(answer: Answer) -> None:
     """A bag of words."""
     V, N = len(WORDS), len(TEXTS)
-    W = _drawn((V + 1, 2))[0]
+    W = drawn_arrays((V + 1, 2))[0]
     counts, scores = answer.parts(answer(list(TEXTS), list(WORDS), W), "counts", "scores")
     no_column = "There is no column for the words that are not in `words`. It is the last one."
     refuse_if(counts.shape == (N, V), no_column)
     bags = [text.lower().split() for text in TEXTS]
-    want = _counted(bags)
+    want = counted(bags)
     if counts.shape != want.shape:
         compare(counts, want, what="counts")
     first = "Your first column counts the unknown words. It should be the last."
     refuse_if(close(counts, np.roll(want, 1, axis=1)), first)
-    slips = _miscounted(want)
+    slips = miscounted(want)
     compare(counts[:, :V], want[:, :V], what="the count of known words", slips=slips)
-    spaced = _counted([text.lower().split(" ") for text in TEXTS])
+    spaced = counted([text.lower().split(" ") for text in TEXTS])
     again = "The last column should count every unknown word, also if it comes again."
     slips = {
         "Unknown words are not counted. Each adds 1 to the last column.": 0 * want,
-        again: _counted([list(set(bag)) for bag in bags]),
+        again: counted([list(set(bag)) for bag in bags]),
         "You count nothing as a word: between two spaces, or in an empty text. `split()` "
         "without an argument makes no empty words.": spaced,
         "Your last column counts all words, known ones too.": want.sum(axis=1, keepdims=True),
@@ -447,29 +343,8 @@ def count_and_score(answer: Answer) -> None:
         "You score each word once, however often it stands there.": np.minimum(want, 1) @ W,
     }
     compare(scores, want @ W, what="scores", slips=slips)
-
-
-def _counted(texts: list[list[str]]) -> Array:
-    """Count the known words of each text, and in the last column all others."""
-    bags = [Counter(text) for text in texts]
-    known = np.array([[bag[word] for word in WORDS] for bag in bags], float)
-    lengths = np.array([len(text) for text in texts])
-    return np.column_stack([known, lengths - known.sum(axis=1)])
-
-
-def _miscounted(want: Array) -> dict[str, Array]:
-    """Say what the counts of known words are after some slips."""
-    inside = np.array([[text.lower().count(word) for word in WORDS] for text in TEXTS])
-    lengths = np.maximum(want.sum(axis=1, keepdims=True), 1)
-    slips = {
-        "You find words inside of words, as art in smart. First cut the text.": inside,
-        "Funny and funny are one: make letters small.": _counted([t.split() for t in TEXTS]),
-        "You say whether a word is there. How often is it there?": np.minimum(want, 1),
-        "Your columns are in the order of the alphabet. Keep that of `words`.": (
-            want[:, np.argsort(WORDS)]
-        ),
-        "These are shares of a text. Asked are counts.": want / lengths,
-        "Each text counts on where the last one ended. Every row begins at 0.": want.cumsum(axis=0),
-        "All your rows are the same.": np.tile(want.sum(axis=0), (len(want), 1)),
-    }
-    return {text: slip[:, : len(WORDS)] for text, slip in slips.items()}
+    result = answer(["Art art film"], ["film", "art"], W[:3])
+    counts, scores = answer.parts(result, "counts", "scores")
+    other = "for one text and two words"
+    compare(counts, [[1, 2, 0]], what=f"the counts {other}")
+    compare(scores, [W[0] + 2 * W[1]], what=f"the scores {other}")

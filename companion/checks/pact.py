@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import inspect
 import linecache
 import textwrap
+import threading
+import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +51,14 @@ class _NotAttempted(Exception):
     """The stub is untouched."""
 
 
+class _TooLong(BaseException):
+    """The answer computes on and on; no ``except Exception`` of a learner holds it up."""
+
+
+PLAIN = (str, int, float, complex, set, np.generic)
+LIMIT = 20.0  # seconds of computing that a whole check may take
+
+
 class Answer:
     """The learner's function, called with care.
 
@@ -56,36 +68,26 @@ class Answer:
         What the learner gave.
     name
         What the exercise calls it.
-    calls
-        Its parameters, as in a ``def`` line: ``"start, loss, *, rate, steps"``.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str, calls: str) -> None:
-        self._function, self._name, self._calls = function, name, calls
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self._function, self._name = function, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it; refuse with a sentence where it stops, returns None or changes an argument."""
-        self._refuse_wrong_arity(args, kwargs)
-        names = [part.split("=")[0].strip() for part in self._calls.split(",")]
-        given = dict(zip(names, args, strict=False)) | kwargs
-        before = [
-            (key, part, as_array(part).copy())
-            for key, value in given.items()
-            for part in (value if isinstance(value, list) else [value])
-            if isinstance(part, np.ndarray) or hasattr(part, "detach")  # or a tensor
-        ]
+        given = self._bound(args, kwargs)
+        before = {name: _kept(value) for name, value in given.items()}
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # the check itself says what overflowed
                 result = self._function(*args, **kwargs)
         except FAULTS as fault:
             refuse(f"Your `{self._name}` stopped with {_account(fault)}")
-        for key, part, old in before:
-            now = as_array(part)
+        for name, value in given.items():
             refuse_if(
-                now.shape != old.shape or not np.allclose(now, old, rtol=1e-9, atol=1e-12),
-                f"Your `{self._name}` changed its argument `{key}` in place: "
-                "work on a copy, or put the old values back.",
+                not _same(before[name], _kept(value)),
+                f"Your `{self._name}` changed its argument `{name}` in place: work on a copy. "
+                "(To add and take away again leaves a trace of rounding.)",
             )
         if result is ...:
             raise _NotAttempted
@@ -96,22 +98,31 @@ class Answer:
         )
         return result
 
-    def _refuse_wrong_arity(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Say how the function is called, if its parameters do not fit that call."""
+    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments by the learner's names; refuse parameters that do not fit them."""
         try:
             signature = inspect.signature(self._function)
         except (TypeError, ValueError):  # some functions written in C do not tell
-            return
+            return {**{str(i): value for i, value in enumerate(args)}, **kwargs}
         try:
-            signature.bind(*args, **kwargs)
+            return signature.bind(*args, **kwargs).arguments
         except TypeError:
             bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
             listed = str(inspect.Signature(bare))[1:-1]
             takes = f"{len(bare)} ({listed})" if bare else "none"
+            named = ", ".join(f"`{name}`" for name in kwargs)
             refuse(
-                f"`{self._name}` is called with {len(args) + len(kwargs)} arguments "
-                f"({self._calls}); yours takes {takes}."
+                f"`{self._name}` is called with {len(args) + len(kwargs)} arguments"
+                f"{f', {named} by name' if named else ''}; yours takes {takes}. "
+                "Keep the first line as the exercise has it."
             )
+
+    def parameters(self) -> list[str]:
+        """Return the names of the parameters of the learner's function, or none at all."""
+        try:
+            return list(inspect.signature(self._function).parameters)
+        except (TypeError, ValueError):  # some functions written in C
+            return []
 
     def parts(self, result: Any, *names: str) -> list[NDArray[np.float64]]:
         """Read a result of several arrays, or say what is missing.
@@ -142,8 +153,6 @@ class Exercise:
     ----------
     check
         Looks at an answer, and refuses it where it is wrong. Its name is the exercise's.
-    calls
-        The parameters of the function asked for, as in its ``def`` line.
     difficulty
         1 (a minute's thought) to 5 (an evening).
     minutes
@@ -170,14 +179,13 @@ class Exercise:
         self,
         check: Callable[[Answer], None],
         *,
-        calls: str,
         difficulty: int,
         minutes: int,
         hints: Sequence[str],
     ) -> None:
         self.name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}"
         self.title = (inspect.getdoc(check) or check.__name__).splitlines()[0].rstrip(".")
-        self.calls, self.difficulty, self.minutes = calls, difficulty, minutes
+        self.difficulty, self.minutes = difficulty, minutes
         self.hints = tuple(hints)
         self.__doc__ = check.__doc__
         self._check, self._hints_given = check, 0
@@ -215,11 +223,15 @@ class Exercise:
                 not callable(answer),
                 f"Give the function itself, `{short}`, not its result: this is a {kind}.",
             )
-            self._check(Answer(answer, short, self.calls))
+            with _at_most(LIMIT):
+                self._check(Answer(answer, short))
         except _NotAttempted:
             return Verdict(False, False, "Not attempted yet.")
         except Refused as refusal:
             return Verdict(True, False, str(refusal))
+        except _TooLong:
+            message = f"Your `{short}` was stopped after {LIMIT:.0f} seconds of computing."
+            return Verdict(True, False, f"{message} Does one of its loops never end?")
         except FAULTS as fault:
             message = f"The check of `{short}` could not judge this: {type(fault).__name__}."
             return Verdict(True, False, f"{message} Your answer may be right; please report it.")
@@ -240,14 +252,14 @@ class Exercise:
 
 
 def exercise(
-    *, calls: str, difficulty: int, minutes: int, hints: Sequence[str]
+    *, difficulty: int, minutes: int, hints: Sequence[str]
 ) -> Callable[[Callable[[Answer], None]], Exercise]:
     """Make an exercise of a check; for the parameters see ``Exercise``.
 
     Examples
     --------
     >>> from companion.checks._compare import compare
-    >>> @exercise(calls="x", difficulty=1, minutes=1, hints=["Add x to itself."])
+    >>> @exercise(difficulty=1, minutes=1, hints=["Add x to itself."])
     ... def double(answer: Answer) -> None:
     ...     '''Twice a number.'''
     ...     compare(answer(3.0), 6.0, slips={"This is the square.": 9.0})
@@ -256,9 +268,55 @@ def exercise(
     """
 
     def make(check: Callable[[Answer], None]) -> Exercise:
-        return Exercise(check, calls=calls, difficulty=difficulty, minutes=minutes, hints=hints)
+        return Exercise(check, difficulty=difficulty, minutes=minutes, hints=hints)
 
     return make
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Stop what runs inside after so much processor time, wherever Python can be stopped."""
+    stop = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    thread, done = ctypes.c_ulong(threading.get_ident()), threading.Event()
+    end = time.process_time() + seconds
+
+    def watch() -> None:
+        while not done.wait(min(seconds, 0.5)):
+            if time.process_time() > end:
+                stop(thread, ctypes.py_object(_TooLong))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        with contextlib.suppress(_TooLong):  # one that comes too late; to take it back by
+            watcher.join()  # `stop(thread, None)` would let tracing hang in Python 3.11
+            for _ in range(9):
+                pass  # at a turn of a loop it comes
+
+
+def _kept(value: Any) -> Any:
+    """Copy what an answer must not change: arrays and tensors, also in lists and tables."""
+    if isinstance(value, np.ndarray) or hasattr(value, "detach"):
+        return as_array(value).copy()
+    if isinstance(value, dict):
+        return {key: _kept(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_kept(each) for each in value]
+    return set(value) if isinstance(value, set) else value
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether two copies are equal, number by number, NaN to NaN."""
+    if isinstance(old, np.ndarray):
+        return old.shape == new.shape and np.array_equal(old, new, equal_nan=old.dtype.kind in "fc")
+    if isinstance(old, dict):
+        return list(old) == list(new) and all(_same(old[key], new[key]) for key in old)
+    if isinstance(old, list):
+        return len(old) == len(new) and all(map(_same, old, new))
+    return old is new or (isinstance(old, PLAIN) and bool(old == new))
 
 
 def _account(fault: BaseException) -> str:

@@ -7,17 +7,21 @@ import json
 import warnings
 from pathlib import Path
 
+from filelock import FileLock
+
 from companion import runtime
 
 __all__ = ["record", "summary"]
 
 FILE = "progress.json"
+PATIENCE = 10  # seconds to wait for another notebook that writes
 
 
 def record(name: str) -> None:
     """Remember an exercise as solved today; the first date stays.
 
-    Where the file cannot be read or written a warning says so, and the file stays as it is.
+    Several notebooks may do so at once: each waits until no other writes. Where the file cannot
+    be read or written a warning says so, and the file stays as it is.
 
     Parameters
     ----------
@@ -26,9 +30,12 @@ def record(name: str) -> None:
     """
     try:
         path = _path()
-        dates = _read(path)
-        if name not in dates:
-            dates[name] = datetime.date.today().isoformat()
+        if name in _read(path):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{FILE}.lock"), timeout=PATIENCE):
+            dates = _read(path)  # with what another notebook wrote meanwhile
+            dates.setdefault(name, datetime.date.today().isoformat())
             runtime.write_whole(path, json.dumps(dates, indent=2, sort_keys=True) + "\n")
     except _FAULTS as fault:
         _warn("This solved exercise is not remembered", fault)

@@ -5,185 +5,179 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from companion.checks._compare import compare, numbers, refuse_if
+from companion.checks._compare import close, compare, numbers, refuse_if
+from companion.checks._som import (
+    ABSOLUTE,
+    EMPTY,
+    FOUR,
+    LASTS,
+    ROOT,
+    SQUARED,
+    Array,
+    apart,
+    batched,
+    followed,
+    maps_to_judge,
+    mean_by,
+    missed_units,
+    near_by,
+    of_its_own,
+    places_of,
+    random_map,
+    shaped,
+    stepped,
+    table,
+    torn_share,
+    train,
+    with_holes,
+)
 from companion.checks.pact import Answer, exercise
 
-Array = NDArray[Any]
 FAR, TORN = 0.12, 0.07  # the errors that a schedule must stay below
-EPOCHS, MAPS = 100, 5  # how long it lasts, and how many maps follow it
-SEED = 46  # tells all slips apart
-ABSOLUTE = "You add absolute differences. Here the distance adds squares."
-BY_WEIGHTS = "Your neighbourhood goes by the weights. Neighbours are neighbours on the grid."
-CHANGES = "These are the changes. Asked are the new weights."
-FOUR = "You know four neighbours. Those across the corners are neighbours too."
-ROOT = "This is the root of a mean of squares. Asked is a mean of distances."
-SQUARED = "Your distances are squared."
-
-
-def _drawn(R: int, C: int, D: int, N: int = 1) -> tuple[Array, Array, Array]:
-    """Return weights (R, C, D) roughly in order, the same as (R * C, D), and samples (N, D)."""
-    rng = np.random.default_rng(SEED)
-    weights = np.sort(np.sort(rng.normal(size=(R, C, D)), axis=0), axis=1)
-    weights += rng.normal(size=weights.shape) / 3
-    return weights, weights.reshape(-1, D), rng.normal(size=(N, D))
-
-
-def _places(rows: int, columns: int) -> Array:
-    """Return row and column of each unit, (R * C, 2)."""
-    return np.stack(np.divmod(np.arange(rows * columns), columns), axis=1)
-
-
-def _apart(a: Array, b: Array, order: float = 2) -> Array:
-    """Return how far the rows of a are from those of b: (N, D), (U, D) -> (N, U)."""
-    return np.asarray(np.linalg.norm(a[:, None] - b, ord=order, axis=2))
-
-
-def _near(steps: ArrayLike, sigma: float) -> Array:
-    """Turn steps on the grid into a neighbourhood."""
-    return np.asarray(np.exp(-np.square(steps) / (2 * sigma**2)))
-
-
-def _shaped(slips: dict[str, Array], *shape: int) -> dict[str, Array]:
-    """Give each slip the shape of the result."""
-    return {text: np.reshape(slip, shape) for text, slip in slips.items()}
 
 
 @exercise(
-    calls="x, weights",
-    difficulty=1,
-    minutes=5,
+    difficulty=2,
+    minutes=10,
     hints=[
-        "Subtract x from all weights at once. Along which axis do the squares add up?",
-        "`((weights - x) ** 2).sum(axis=2)` has shape (R, C). `argmin` of it is one number k.",
-        "k counts the units row by row, C to a row. `divmod` takes it apart.",
+        "Begin with a sample that has all its numbers. Subtract x from all weights at once: along "
+        "which axis do the squares add up?",
+        "The square of a hole is NaN, and so is every sum with it. What should a hole add to the "
+        "sum? `np.nansum` does just that.",
+        "`argmin` of the sums (R, C) is one number k. It counts the units row by row, C to a row: "
+        "`divmod` takes it apart.",
     ],
 )
 def best_unit(answer: Answer) -> None:
     """Best matching unit."""
     for R, C, D in ((7, 9, 3), (5, 4, 6)):
-        weights, w, X = _drawn(R, C, D)
-        got, gaps, far = numbers(answer(X[0], weights)), w - X, _apart(w, X)
-        refuse_if(got.size == 1, "You give one number. Asked are a row and a column.")
-        refuse_if(got.shape == (D,), "These are weights. Asked is where they stand.")
-        refuse_if(got.shape == (R, C), "Here is one number for each unit. Which unit is it?")
-        best, cut = far.argmin(), "You look at {} only. All units compete."
-        cancel = "You add differences as they are: those below 0 cancel others."
-        found = {
-            "This is the unit farthest from x.": far.argmax(),
-            "This is the largest product with x, not the least distance.": (w @ X[0]).argmax(),
-            cancel: gaps.sum(axis=1).argmin(),
-            ABSOLUTE: _apart(w, X, 1).argmin(),
-            "You look at the largest difference alone.": _apart(w, X, np.inf).argmin(),
-            "You compare the first of the D numbers only.": np.abs(gaps[:, 0]).argmin(),
-            cut.format("the first row"): far[:C].argmin(),
-            cut.format("the first column"): C * far[::C].argmin(),
+        weights, w, X = random_map(R, C, D, 25)
+        first = numbers(answer(X[0], weights))
+        refuse_if(first.size == 1, "You give one number. Asked are a row and a column.")
+        refuse_if(first.shape == (D,), "These are weights. Asked is where they stand.")
+        refuse_if(first.shape == (R, C), "Here is one number for each unit. Which unit is it?")
+        _compare_units(answer, weights, X, missed_units(w, X, C), "samples without a hole")
+        X = with_holes(X)
+        gaps, means = X[:, None] - w, np.nanmean(X, axis=1, keepdims=True)
+        nan_first = np.square(gaps).sum(axis=2).argmin(axis=1)
+        holes = {
+            "A hole makes every distance NaN, and `argmin` stops at the first NaN.": nan_first,
+            EMPTY.format("0"): apart(np.nan_to_num(X), w).argmin(axis=1),
+            EMPTY.format("the mean of x"): (
+                apart(np.where(np.isnan(X), means, X), w).argmin(axis=1)
+            ),
+            EMPTY.format("the mean of the units"): (
+                apart(np.where(np.isnan(X), w.mean(axis=0), X), w).argmin(axis=1)
+            ),
         }
-        slips = {text: np.array(np.divmod(k, C)) for text, k in found.items()}
-        want = np.array(np.divmod(best, C))
-        slips["Row and column have changed places."] = want[::-1]
-        slips["You count from 1. The first row and the first column are 0."] = want + 1
-        slips["You count R units to a row. How many are there?"] = np.array(divmod(best, R))
-        compare(got, want, slips=slips, what=f"the unit on a grid of {R} x {C}")
+        _compare_units(answer, weights, X, holes, "samples with holes")
+
+
+def _compare_units(
+    answer: Answer, weights: Array, X: Array, slips: dict[str, Array], what: str
+) -> None:
+    """Compare the units of many samples; a slip explains them all or is not named."""
+    R, C, D = weights.shape
+    gaps = np.nan_to_num(X[:, None] - weights.reshape(-1, D))  # a hole adds nothing
+    best = np.square(gaps).sum(axis=2).argmin(axis=1)
+    want, slips = np.stack(np.divmod(best, C), axis=1), dict(slips)
+    found = {text: np.stack(np.divmod(k, C), axis=1) for text, k in slips.items()}
+    found["Row and column have changed places."] = want[:, ::-1]
+    found["You count from 1. The first row and the first column are 0."] = want + 1
+    by_rows = np.stack(np.divmod(best, R), axis=1)
+    found["You count R units to a row. How many are there?"] = by_rows
+    got = np.array([_pair(answer(x, weights)) for x in X])
+    wrong = (got != want).any(axis=1).sum()
+    for text, slip in found.items():
+        refuse_if(wrong > 0 and np.array_equal(got, slip), text)
+    on = f"of {len(X)} {what}, on a grid of {R} x {C}"
+    refuse_if(wrong > 0, f"The unit is a wrong one for {wrong} {on}.")
+
+
+def _pair(unit: Any) -> Array:
+    """Read a row and a column."""
+    pair = numbers(unit)
+    refuse_if(pair.shape != (2,), f"Asked are a row and a column. Yours has shape {pair.shape}.")
+    return pair
 
 
 @exercise(
-    calls="unit, rows, columns, sigma",
-    difficulty=1,
-    minutes=10,
+    difficulty=2,
+    minutes=15,
     hints=[
-        "First the squared distance of every place from the unit, an array (R, C). No weights.",
-        "`np.arange(rows)[:, None]` is a column of row numbers. Subtract the unit's row, square, "
-        "and do the like with the columns: the sum of both has shape (R, C).",
-        "That sum is d squared: no root is needed. Divide by twice the square of sigma.",
+        "First how many rows every place is away from the unit, an array (rows, 1), and how many "
+        "columns, (columns,). No weights.",
+        "On a ring of n places two that are k steps apart one way round are n - k apart the other "
+        "way round. `np.minimum` takes the shorter.",
+        "Square the rows, square the columns, and add: that is d squared, (rows, columns), and no "
+        "root is needed. Divide by twice the square of sigma.",
     ],
 )
 def neighbourhood(answer: Answer) -> None:
-    """The neighbourhood on the grid."""
-    for unit, R, C, sigma in (((1, 4), 5, 7, 1.5), ((3, 0), 4, 3, 0.8)):
-        got, places = answer(unit, R, C, sigma), _places(R, C)
-        gaps, turned = np.abs(places - unit), np.linalg.norm(places - unit[::-1], axis=1)
-        steps, along = np.linalg.norm(gaps, axis=1), gaps.sum(axis=1)
-        h = _near(steps, sigma)
-        slips = {
-            "The 2 in front of sigma is missing.": h**2,
-            "Sigma is not squared.": np.exp(-(steps**2) / (2 * sigma)),
-            "You square 2 sigma. Only sigma is squared.": np.sqrt(h),
-            "Sigma should stand below the line. Does a bracket end too soon?": (
-                np.exp(-(steps**2) / 2 * sigma**2)
-            ),
-            "The distance is not squared.": np.exp(-steps / (2 * sigma**2)),
-            "The minus is missing: h grows with the distance.": 1 / h,
-            "Your values sum to 1. At the unit itself h is 1.": h / h.sum(),
-            "This is a density. At the unit itself h is 1.": h / np.sqrt(2 * np.pi * sigma**2),
-            "These are the squared distances. What does the formula make of them?": steps**2,
-            "You take the unit's row for its column.": _near(turned, sigma),
-            "You walk along rows and columns. A distance goes straight.": _near(along, sigma),
-            "For you a step across a corner is no longer than one to the side.": (
-                _near(gaps.max(axis=1), sigma)
-            ),
-            "Your neighbourhood has an edge. Asked is one that fades.": steps <= sigma,
-            "Only the rows count in yours.": _near(gaps[:, 0], sigma),
-        }
+    """The neighbourhood on a sheet that goes round."""
+    for unit, R, C, sigma in (((1, 4), 5, 7, 1.5), ((3, 0), 4, 3, 0.8), ((0, 5), 1, 6, 3)):
+        got, (h, slips) = answer(unit, R, C, sigma), followed(unit, R, C, sigma)
         what = f"the result for {unit} and sigma={sigma}"
-        compare(got, h.reshape(R, C), slips=_shaped(slips, R, C), what=what)
+        compare(got, h.reshape(R, C), slips=shaped(slips, R, C), what=what)
 
 
 @exercise(
-    calls="weights, x, rate, sigma",
     difficulty=2,
     minutes=15,
     hints=[
         "You have two of three parts: `best_unit` finds the unit, `neighbourhood` gives h, (R, C).",
-        "`x - weights` has shape (R, C, D). What must h look like to multiply it?",
+        "`x - weights` has shape (R, C, D), and NaN at a hole of x. How far should a hole pull?",
         "`h[:, :, None]` has shape (R, C, 1). Add to the weights, do not write into them.",
     ],
 )
 def kohonen_step(answer: Answer) -> None:
     """One step of Kohonen's rule."""
     for shape, rate, sigma in (((5, 7, 3), 0.7, 1.4), ((3, 4, 2), 0.2, 0.6)):
-        weights, w, X = _drawn(*shape)
-        got, places = answer(weights, X[0], rate, sigma), _places(*shape[:2])
-        gaps, far = X - w, _apart(w, X)  # (U, D), (U, 1)
-        best = [far.argmin()]
-        steps, turned = _apart(places, places[best]), _apart(places, places[best, ::-1])
-        h, by_weights = _near(steps, sigma), _near(_apart(w, w[best]), sigma)
-        by_x, elsewhere = _near(far, sigma), _near(turned, sigma)
-        want, move = w + rate * h * gaps, rate * gaps
+        weights, w, X = random_map(*shape)
+        for x in (X[0], w[0] + 0.1):  # the second is best met in a corner
+            want, slips = stepped(w, x, rate, sigma, *shape[:2])
+            got = answer(weights, x, rate, sigma)
+            slips = shaped(slips, *shape)
+            compare(got, want.reshape(shape), what="the new map", slips=slips)
+        _refuse_pull_of_holes(answer, weights, X[0], rate, sigma)
+
+
+def _refuse_pull_of_holes(
+    answer: Answer, weights: Array, x: Array, rate: float, sigma: float
+) -> None:
+    """Refuse steps in which a hole spoils, moves or stops more than its own number."""
+    R, C, D = weights.shape
+    w, near = weights.reshape(-1, D), table(R, C, sigma)
+    for hole in range(len(x)):
+        lost = np.where(np.arange(len(x)) == hole, np.nan, x)
+        got = numbers(answer(weights, lost, rate, sigma))
+        spoilt = "Where x has a hole your weights become NaN. A hole pulls nobody."
+        refuse_if(np.isnan(got).any(), spoilt)
+
+        def moved(searched: Array, x: Array, lost: Array = lost) -> Array:
+            best = np.square(np.nan_to_num(searched - w)).sum(axis=1).argmin()
+            return np.asarray(w + rate * near[best][:, None] * np.nan_to_num(x - w))
+
+        filled = np.nan_to_num(lost)
         slips = {
-            "Only the best unit moves. Its neighbours should come along.": w + (steps == 0) * move,
-            "The neighbourhood is missing: all units move alike.": w + move,
-            "Your units move away from x.": w - h * move,
-            "The rate is missing.": w + h * gaps,
-            BY_WEIGHTS: w + by_weights * move,
-            "Your neighbourhood goes by how near a unit is to x, not by the grid.": w + by_x * move,
-            "Your neighbourhood is centred on a wrong unit: row for column.": w + elsewhere * move,
-            "Your neighbourhood is too narrow: there is a 2 before sigma.": w + h**2 * move,
-            "You search the best unit again after each move. One search is for all.": (
-                _searched_again(w, X[0], rate, _near(_apart(places, places), sigma))
+            "With a hole in x nobody moves in yours. The other numbers still pull.": w,
+            "You fill a hole with 0, and units move to it. A hole pulls nobody.": (
+                moved(filled, filled)
             ),
-            CHANGES: h * move,
-            "You add a part of x itself. A unit goes a part of its way to x.": w + rate * h * X,
-            "Every unit loses a share `rate` of its old weights, however far off it stands.": (
-                (1 - rate) * w + rate * h * X
+            "A hole does not pull in yours, but you fill it with 0 to search the best unit.": (
+                moved(filled, lost)
+            ),
+            "A hole makes all distances NaN in yours, and `argmin` takes the first unit.": (
+                w + rate * near[0][:, None] * np.nan_to_num(lost - w)
             ),
         }
-        slips = _shaped(slips, *shape)
-        compare(got, want.reshape(shape), what="the new weights", slips=slips)
-
-
-def _searched_again(w: Array, x: Array, rate: float, near: Array) -> Array:
-    """Move unit after unit, and search the best one anew each time."""
-    w = w.copy()
-    for i in range(len(w)):
-        best = np.linalg.norm(w - x, axis=1).argmin()
-        w[i] += rate * near[best, i] * (x - w[i])
-    return w
+        what = f"the new map where number {hole} of x is a hole"
+        want = moved(lost, lost).reshape(weights.shape)
+        compare(got, want, what=what, slips=shaped(slips, *weights.shape))
 
 
 @exercise(
-    calls="weights, X",
     difficulty=2,
     minutes=10,
     hints=[
@@ -195,8 +189,8 @@ def _searched_again(w: Array, x: Array, rate: float, near: Array) -> Array:
 def how_far(answer: Answer) -> None:
     """Quantization error."""
     for shape, N in (((4, 6, 3), 40), ((3, 2, 5), 7)):
-        weights, w, X = _drawn(*shape, N)
-        got, far = numbers(answer(weights, X)), _apart(X, w)  # (N, U)
+        weights, w, X = random_map(*shape, N)
+        got, far = numbers(answer(weights, X)), apart(X, w)  # (N, U)
         refuse_if(got.shape == (N,), "You give one distance for each sample. Asked is the mean.")
         nearest = far.min(axis=1)
         slips = {
@@ -208,14 +202,13 @@ def how_far(answer: Answer) -> None:
             "You measure the first sample only.": nearest[0],
             "You measure the worst sample only.": nearest.max(),
             "You go from unit to unit, and take its nearest sample.": far.min(axis=0).mean(),
-            ABSOLUTE: _apart(X, w, 1).min(axis=1).mean(),
+            ABSOLUTE: apart(X, w, 1).min(axis=1).mean(),
             "You take a mean over the D numbers too.": nearest.mean() / np.sqrt(shape[2]),
         }
         compare(got, nearest.mean(), slips=slips)
 
 
 @exercise(
-    calls="weights, X",
     difficulty=3,
     minutes=15,
     hints=[
@@ -226,119 +219,104 @@ def how_far(answer: Answer) -> None:
 )
 def how_torn(answer: Answer) -> None:
     """Topographic error."""
-    for shape, N in (((6, 5, 3), 83), ((1, 6, 2), 29)):
-        weights, w, X = _drawn(*shape, N)
-        got, places = numbers(answer(weights, X)), _places(*shape[:2])
+    got, wants, misses = [], [], []
+    for weights, X in maps_to_judge():
+        share = numbers(answer(weights, X))
         one_each = "You give an answer for each sample. Asked is the share that is torn."
-        refuse_if(got.shape == (N,), one_each)
-        order, alike = _apart(X, w).argsort(axis=1), _apart(w, w).argsort(axis=1)[:, 1]
-        first, second = order[:, 0], order[:, 1]
-        steps = np.abs(places[first] - places[second])  # (N, 2)
-        torn, jumps = steps.max(axis=1) > 1, np.abs(first - second) > 1
-        grid = _apart(places, places, np.inf)
-        slips = {
-            "This is the share of samples that are not torn.": 1 - torn.mean(),
-            "This is a number of samples. Asked is their share.": torn.sum(),
-            FOUR: (steps.sum(axis=1) > 1).mean(),
-            "Units whose numbers differ by 1 need be no neighbours, nor all others apart: think of "
-            "the end of a row.": jumps.mean(),
-            "Nothing is torn in yours. Where do you look for the second best unit?": 0,
-            "Everything is torn in yours. Which two units do you compare?": 1,
-            "You compare the rows only.": (steps[:, 0] > 1).mean(),
-            "You compare the columns only.": (steps[:, 1] > 1).mean(),
-            "Two steps away is no neighbour.": (steps.max(axis=1) > 2).mean(),
-            "Your second unit is the one most like the best. Asked is the one that is most like "
-            "the sample, after the best.": (grid[first, alike[first]] > 1).mean(),
-            "This is the mean way between the two. Asked is how often they are no neighbours.": (
-                np.linalg.norm(steps, axis=1).mean()
-            ),
-        }
-        compare(got, torn.mean(), slips=slips, what=f"the share on a grid of {shape[:2]}")
+        refuse_if(share.shape == (len(X),), one_each)
+        refuse_if(share.size != 1, f"Asked is one number. Yours has shape {share.shape}.")
+        want, slips = torn_share(weights, X)
+        got.append(share.item())
+        wants.append(want)
+        misses.append(list(slips.values()))
+    slips = dict(zip(slips, np.transpose(misses), strict=True))
+    compare(got, wants, slips=slips, what=f"the share of torn samples, asked of {len(wants)} maps,")
 
 
 @exercise(
-    calls="weights, X, sigma",
     difficulty=4,
     minutes=20,
     hints=[
-        "Three tables: who is best for whom, (N,); how near any two units stand on the grid, "
-        "(U, U); and, rows of the second picked by the first, h, (N, U).",
-        "Above the line stands `h.T @ X`, (U, D). Below it a sum over samples: which axis of h?",
-        "Divide where the sum is above 0, and keep the old weights elsewhere: `np.where` chooses, "
-        "and `total[:, None]` fits (U, D).",
+        "For each sample its best unit, and the neighbourhood of that, laid out in one row: the "
+        "table h, (N, U).",
+        "Above the line stands a product of `h.T` and the samples, with 0 in the holes, (U, D). "
+        "Below it only the samples that have the number add up: a product of `h.T` and what?",
+        "`there = ~np.isnan(X)`, and `h.T @ there` is (U, D), too. Divide where it is above "
+        "1e-300, and keep the old weights elsewhere: `np.where` chooses.",
     ],
 )
 def batch_epoch(answer: Answer) -> None:
     """One epoch of the batch rule."""
     shape, sigma = (4, 6, 3), 1.2
-    weights, w, X = _drawn(*shape, 50)
-    got, places = answer(weights, X, sigma), _places(*shape[:2])
-    best, near = _apart(X, w).argmin(axis=1), _near(_apart(places, places), sigma)
-    h, by_weights = near[best], _near(_apart(w, w), sigma)[best]  # (N, U)
-    hits, means = _of_its_own(w, X)
-    sums, drawn = h.T @ X, h.T @ X / h.sum(axis=0)[:, None]
-    together = "Divide by what all of them count together."
-    slips = {
-        "A unit hears its own samples only. Where is the neighbourhood?": means,
-        f"You divide by the number of samples. {together}": sums / len(X),
-        f"You divide by how many samples a unit has won. {together}": sums / np.maximum(hits, 1),
-        "You divide by nothing.": sums,
-        "Your h sums to 1 over the units.": (h / h.sum(axis=1, keepdims=True)).T @ X,
-        "A unit that wins no sample stays where it is. Its neighbours' samples count too.": (
-            np.where(hits > 0, drawn, w)
-        ),
-        "Half of the old weights is left. Nothing of them should be.": (w + drawn) / 2,
-        "You add the mean to the old weights. It takes their place.": w + drawn,
-        CHANGES: drawn - w,
-        BY_WEIGHTS: by_weights.T @ X / by_weights.sum(axis=0)[:, None],
-        "Your units move after each sample. Here all samples speak first.": _online(w, X, near),
-        "You search anew when the first unit has moved. Search once.": _anew(w, X, near),
-    }
-    slips = _shaped(slips, *shape)
-    compare(got, drawn.reshape(shape), what="the new weights", slips=slips)
+    weights, w, X = random_map(*shape, 50)
+    want, slips = batched(w, X, sigma, *shape[:2])
+    got, slips = answer(weights, X, sigma), shaped(slips, *shape)
+    compare(got, want.reshape(shape), what="the new map", slips=slips)
+    _refuse_filled_holes(answer, weights, with_holes(X), sigma)
     _refuse_lost_units(answer)
 
 
-def _of_its_own(w: Array, X: Array) -> tuple[Array, Array]:
-    """Return how many samples each unit wins, (U, 1), and their mean, or the unit's weights."""
-    owner = np.eye(len(w))[_apart(X, w).argmin(axis=1)]  # (N, U)
-    hits = owner.sum(axis=0)[:, None]
-    return hits, np.where(hits > 0, owner.T @ X / np.maximum(hits, 1), w)
-
-
-def _online(w: Array, X: Array, near: Array) -> Array:
-    """Move all units after each sample, as far as the neighbourhood lets them."""
-    for x in X:
-        w = w + near[np.linalg.norm(w - x, axis=1).argmin()][:, None] * (x - w)
-    return w
-
-
-def _anew(w: Array, X: Array, near: Array) -> Array:
-    """Move unit after unit by the batch rule, and search all best units anew each time."""
-    w = w.copy()
-    for i in range(len(w)):
-        h = near[_apart(X, w).argmin(axis=1), i]
-        w[i] = h @ X / h.sum()
-    return w
+def _refuse_filled_holes(answer: Answer, weights: Array, X: Array, sigma: float) -> None:
+    """Refuse a batch rule that takes holes for numbers, or samples with holes for nothing."""
+    R, C, D = weights.shape
+    w, near = weights.reshape(-1, D), table(R, C, sigma)
+    filled, whole = np.nan_to_num(X), ~np.isnan(X).any(axis=1)
+    units = {
+        "right": np.square(np.nan_to_num(X[:, None] - w)).sum(axis=2).argmin(axis=1),
+        "filled": apart(filled, w).argmin(axis=1),
+        "first": np.square(X[:, None] - w).sum(axis=2).argmin(axis=1),
+    }
+    h = {name: near[best] for name, best in units.items()}
+    got = numbers(answer(weights, X, sigma))
+    spoilt = "Holes in the samples make weights NaN in yours. Leave them out of both sums."
+    refuse_if(np.isnan(got).any(), spoilt)
+    zeros, below = filled, h["right"].sum(axis=0)[:, None]
+    slips = {
+        "Above the line you leave holes out, below it they count. A sample counts for a number "
+        "only if it has it.": h["right"].T @ zeros / below,
+        EMPTY.format("0"): mean_by(h["filled"], filled),
+        "You leave out every sample that has a hole. Its other numbers count.": (
+            mean_by(h["right"][whole], X[whole])
+        ),
+        "Your sums leave holes out, but you fill them with 0 to search the best units.": (
+            mean_by(h["filled"], X)
+        ),
+        "For a sample with a hole all distances are NaN in yours, and `argmin` takes the first.": (
+            mean_by(h["first"], X)
+        ),
+    }
+    want = mean_by(h["right"], X).reshape(weights.shape)
+    compare(
+        got, want, what="the new map of samples with holes", slips=shaped(slips, *weights.shape)
+    )
 
 
 def _refuse_lost_units(answer: Answer) -> None:
-    """Refuse a batch rule that loses units to which no sample contributes."""
-    weights, w, X = _drawn(5, 3, 2, 6)
+    """Refuse a batch rule that loses units to which no sample contributes, or next to nothing."""
+    weights, w, X = random_map(5, 3, 2, 6)
     got = numbers(answer(weights, X, 0.02))
     alone = "A unit to which no sample contributes {}. It keeps its weights."
     refuse_if(not np.isfinite(got).all(), alone.format("becomes 0 / 0"))
-    hits, want = _of_its_own(w, X)
+    hits, want = of_its_own(w, X)
     slips = {
         alone.format("goes to 0"): want * (hits > 0),
         alone.format("goes to the mean of all samples"): np.where(hits > 0, want, X.mean(axis=0)),
     }
-    slips, what = _shaped(slips, 5, 3, 2), "the result with sigma=0.02"
+    slips, what = shaped(slips, 5, 3, 2), "the result with sigma=0.02"
     compare(got, want.reshape(5, 3, 2), what=what, slips=slips)
+    got = numbers(answer(weights, X[:1], 0.2))
+    h = table(5, 3, 0.2)[apart(X[0][None], w).argmin()]
+    little = (
+        f"A sample that alone counts {h.min():.0e} for a unit is all of its mean. In yours not."
+    )
+    refuse_if(not close(got, np.broadcast_to(X[0], got.shape)), little)
+    hole = np.where([True, False], np.nan, X)  # nobody has the first number
+    got, kept = numbers(answer(weights, hole, 1.0)), weights[:, :, 0]
+    nobody = "A number that no sample has should stay as it was in every unit. Yours changes it."
+    refuse_if(got.shape == weights.shape and not close(got[:, :, 0], kept), nobody)
 
 
 @exercise(
-    calls="weights",
     difficulty=3,
     minutes=15,
     hints=[
@@ -351,9 +329,9 @@ def _refuse_lost_units(answer: Answer) -> None:
 )
 def u_matrix(answer: Answer) -> None:
     """The U-matrix."""
-    for R, C, D in ((4, 5, 3), (1, 4, 2)):
-        weights, w, _ = _drawn(R, C, D)
-        got, places, far = answer(weights), _places(R, C), _apart(w, w)
+    for R, C, D in ((4, 5, 3), (1, 4, 2), (3, 1, 4)):
+        weights, w, _ = random_map(R, C, D)
+        got, places, far = answer(weights), places_of(R, C), apart(w, w)
         gaps = np.abs(places[:, None] - places)  # (U, U, 2)
         steps, torus = gaps.max(axis=2), np.minimum(gaps, (R, C) - gaps).max(axis=2)
         beside = steps == 1
@@ -374,14 +352,13 @@ def u_matrix(answer: Answer) -> None:
             "These are sums. Asked are means.": (far * beside).sum(axis=1),
             "These are the largest distances. Asked are means.": (far * beside).max(axis=1),
             "All units count in yours, not the neighbours alone.": far.sum(axis=1) / (R * C - 1),
-            ABSOLUTE: mean(beside, _apart(w, w, 1)),
+            ABSOLUTE: mean(beside, apart(w, w, 1)),
         }
-        want, slips = mean(beside).reshape(R, C), _shaped(slips, R, C)
+        want, slips = mean(beside).reshape(R, C), shaped(slips, R, C)
         compare(got, want, slips=slips, what=f"the result for a grid of {R} x {C}")
 
 
 @exercise(
-    calls="epoch, epochs",
     difficulty=3,
     minutes=15,
     hints=[
@@ -394,18 +371,23 @@ def u_matrix(answer: Answer) -> None:
 )
 def schedule(answer: Answer) -> None:
     """A schedule that refines."""
-    pairs = [answer.parts(answer(epoch, EPOCHS), "sigma", "rate") for epoch in range(EPOCHS)]
-    single = all(part.size == 1 for pair in pairs for part in pair)
-    refuse_if(not single, "Asked are two numbers for each epoch.")
-    sigmas, rates = np.array([[part.item() for part in pair] for pair in pairs]).T
-    for name, values, most in (("sigma", sigmas, np.inf), ("rate", rates, 1)):
-        odd = ~((values > 0) & (values <= most) & np.isfinite(values))
-        k, asked = int(odd.argmax()), "above 0" + ", and at most 1" * (name == "rate")
-        refuse_if(odd.any(), f"In epoch {k} your {name} is {values[k]:.3g}. It must be {asked}.")
-    far, torn = _train(np.clip(sigmas, 0.01, 1000), rates)  # to square them is safe
-    errors = f"Quantization error {far:.3f}, topographic error {torn:.3f}. "
-    refuse_if(far >= FAR, errors + _why_far(sigmas, torn))
-    refuse_if(torn >= TORN, errors + _why_torn(sigmas, rates))
+    for epochs in LASTS:
+        pairs = [answer.parts(answer(epoch, epochs), "sigma", "rate") for epoch in range(epochs)]
+        single = all(part.size == 1 for pair in pairs for part in pair)
+        refuse_if(not single, "Asked are two numbers for each epoch.")
+        sigmas, rates = np.array([[part.item() for part in pair] for pair in pairs]).T
+        for name, values, most in (("sigma", sigmas, np.inf), ("rate", rates, 1)):
+            odd = ~((values > 0) & (values <= most) & np.isfinite(values))
+            k, asked = int(odd.argmax()), "above 0" + ", and at most 1" * (name == "rate")
+            refuse_if(
+                odd.any(), f"In epoch {k} your {name} is {values[k]:.3g}. It must be {asked}."
+            )
+        far, torn = train(np.clip(sigmas, 0.01, 1000), rates)  # to square them is safe
+        errors = f"Quantization error {far:.3f}, topographic error {torn:.3f}. "
+        if epochs < LASTS[0]:
+            errors = f"{LASTS[0]} epochs are fine, but when {epochs} have to do: {errors}"
+        refuse_if(far >= FAR, errors + _why_far(sigmas, torn))
+        refuse_if(torn >= TORN, errors + _why_torn(sigmas, rates))
 
 
 def _why_far(sigmas: Array, torn: float) -> str:
@@ -417,7 +399,7 @@ def _why_far(sigmas: Array, torn: float) -> str:
     if sigmas[-1] > 0.85:
         return (
             f"The map never refines: sigma ends at {sigmas[-1]:.2f}, where each move still drags "
-            f"the next unit along, {_near(1, sigmas[-1]):.0%} as far."
+            f"the next unit along, {near_by(1, sigmas[-1]):.0%} as far."
         )
     return "The map is in order, but when sigma has become small, your rate moves nothing any more."
 
@@ -436,19 +418,3 @@ def _why_torn(sigmas: Array, rates: Array) -> str:
             "part again."
         )
     return "Your sigma falls faster than the map can follow."
-
-
-def _train(sigmas: Array, rates: Array) -> tuple[float, float]:
-    """Train maps of 10 x 10 on 200 colours each, side by side; return their mean errors."""
-    rng, places = np.random.default_rng(14), _places(10, 10)
-    w, X = rng.random((MAPS, 100, 3)), rng.random((MAPS, 200, 3))
-    steps = _apart(places, places)
-    for sigma, rate in zip(sigmas, rates, strict=True):
-        h = rate * _near(steps, sigma)
-        for x in rng.permutation(X, axis=1).swapaxes(0, 1):  # (maps, D)
-            gaps = x[:, None] - w
-            best = np.einsum("mud,mud->mu", gaps, gaps).argmin(axis=1)
-            w += h[best][:, :, None] * gaps
-    far = np.linalg.norm(X[:, :, None] - w[:, None], axis=3)  # (maps, N, U)
-    first, second = np.moveaxis(far.argsort(axis=2)[:, :, :2], 2, 0)
-    return float(far.min(axis=2).mean()), float((steps[first, second] > 1.5).mean())

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from companion.checks._compare import close, compare, numbers, refuse, refuse_if
+from companion.checks._compare import close, compare, numbers, refuse_if
+from companion.checks._time_series import (
+    MISREADINGS,
+    MOVES,
+    SIGNS,
+    SUNSPOTS,
+    Array,
+    patients,
+    refuse_looking_ahead,
+    refuse_other_rows,
+    refuse_other_treatment,
+    refuse_ragged,
+    refuse_shifted,
+    refuse_whole,
+    refuse_windows,
+    refuse_wrong_count,
+    roll,
+    same_values,
+    treated,
+)
 from companion.checks.pact import Answer, exercise
 from companion.runtime import as_array
 
-Array = NDArray[np.float64]
-SUNSPOTS = np.array([5.0, 11, 16, 23, 36, 58, 29, 20, 10, 8, 3, 0, 0, 2, 11, 27, 47])  # 1700-1716
-
-
-def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
-    """Refuse forecasts of two series that have the past in common, if they differ."""
-    first, second = numbers(got), numbers(other)
-    same = first.shape == second.shape and np.allclose(first, second, equal_nan=True)
-    refuse_if(not same, message)
-
 
 @exercise(
-    calls="series, origin, *, season, horizon",
     difficulty=1,
     minutes=5,
     hints=[
@@ -39,13 +44,13 @@ def _refuse_looking_ahead(got: Any, other: Any, message: str) -> None:
 def repeat_season(answer: Answer) -> None:
     """The same month, a year ago."""
     year = np.array([21, 24, 38, 55, 80, 112, 140, 133, 90, 52, 30, 26])
-    tubs = np.round(np.concatenate([year, 1.1 * year, 1.3 * year, 1.2 * year]))
+    tubs = np.round(np.concatenate([2 * year, 2.2 * year, 2.6 * year, 2.4 * year])) / 2
     origin, season, horizon = 27, 12, 18
     other = tubs.copy()
     other[origin:] += 7
     got, ahead = answer(tubs, origin, season=season, horizon=horizon), np.arange(horizon)
     future = "Your forecast looks into the future: it uses what comes after `origin`."
-    _refuse_looking_ahead(got, answer(other, origin, season=season, horizon=horizon), future)
+    refuse_looking_ahead(got, answer(other, origin, season=season, horizon=horizon), future)
     got, last = numbers(got), tubs[origin - season : origin]
     ends = "Your forecast ends after one season. The months of that season come again."
     refuse_if(got.size == season or bool(np.isnan(got).any()), ends)
@@ -60,6 +65,7 @@ def repeat_season(answer: Answer) -> None:
         "You repeat as many months as you forecast, not a season.": tubs[origin - horizon : origin],
     }
     wrapped = {text: slip[ahead % len(slip)] for text, slip in slips.items()}
+    refuse_whole(got, last[ahead % season], "You turn the tubs into whole ones. Half tubs count.")
     compare(got, last[ahead % season], slips=wrapped)
     got = answer(tubs[:9], 7, season=7, horizon=3)
     compare(got, tubs[:3], what="the result for 3 days of a week, after the first week")
@@ -68,7 +74,6 @@ def repeat_season(answer: Answer) -> None:
 
 
 @exercise(
-    calls="series, *, length, horizon",
     difficulty=2,
     minutes=10,
     hints=[
@@ -83,14 +88,14 @@ def cut_windows(answer: Answer) -> None:
     """Windows, and what comes after them."""
     for length, horizon in ((4, 3), (5, 1)):
         result = answer(SUNSPOTS.copy(), length=length, horizon=horizon)
-        _refuse_ragged(result)
+        refuse_ragged(result)
         inputs, targets = answer.parts(result, "inputs", "targets")
         pairs = sliding_window_view(SUNSPOTS, length + horizon)
         want, after = pairs[:, :length], pairs[:, length:]
         swapped = "Inputs and targets are swapped: asked is (inputs, targets)."
-        refuse_if(_same(inputs, after), swapped)
-        _refuse_shifted(inputs, targets, length, horizon)
-        _refuse_wrong_count(inputs, want, length, horizon)
+        refuse_if(same_values(inputs, after), swapped)
+        refuse_shifted(inputs, targets, length, horizon)
+        refuse_wrong_count(inputs, want, length, horizon)
         turned = {"Your windows run backwards in time.": want[:, ::-1]}
         compare(inputs, want, what="inputs", slips=turned)
         flat = "With horizon 1 the targets have shape (N, 1). Yours lost the axis."
@@ -102,53 +107,21 @@ def cut_windows(answer: Answer) -> None:
             "Your targets run backwards in time.": after[:, ::-1],
         }
         compare(targets, after, what="targets", slips=slips)
-
-
-def _same(got: Array, want: Array) -> bool:
-    """Say whether an array has this shape and these values."""
-    return got.shape == want.shape and close(got, want)
-
-
-def _refuse_ragged(result: Any) -> None:
-    """Refuse rows of several lengths: a window or a target ran out of the series."""
-    for part in result if isinstance(result, tuple | list) and len(result) == 2 else ():
-        rows = part if isinstance(part, list) else []
-        lengths = {len(row) for row in rows if hasattr(row, "__len__")}
-        ragged = "The last windows run out of the series: their rows are shorter than the others."
-        refuse_if(len(lengths) > 1, ragged)
-
-
-def _refuse_shifted(inputs: Array, targets: Array, length: int, horizon: int) -> None:
-    """Refuse targets that begin one value too early or too late."""
-    for shift, text in (
-        (-1, "The target leaks: it begins with the window's last value."),
-        (1, "There is a gap: your target skips the value after the window."),
-    ):
-        shifted = sliding_window_view(SUNSPOTS, length + horizon + shift)[:, length + shift :]
-        moved = _same(targets, shifted) or _same(targets, shifted[:-1])
-        refuse_if(moved and _same(inputs.ravel()[:length], SUNSPOTS[:length]), text)
-
-
-def _refuse_wrong_count(inputs: Array, want: Array, length: int, horizon: int) -> None:
-    """Say which windows are missing, or too many."""
-    leak = "The inputs leak: a window holds its own target as well."
-    refuse_if(inputs.shape == (len(want), length + horizon), leak)
-    if inputs.ndim != 2 or inputs.shape[1] != length or len(inputs) == len(want):
-        return
-    steps = {"length": length, "horizon": horizon, "length + horizon": length + horizon}
-    for name, step in steps.items():
-        overlap = f"Your windows step by `{name}`. They overlap: the next begins one value later."
-        refuse_if(step > 1 and _same(inputs[:2], want[::step][:2]), overlap)
-    first = "You leave out the first window, which begins with the series."
-    refuse_if(_same(inputs, want[1:]), first)
-    last = "You leave out the last window: its target ends with the series."
-    refuse_if(_same(inputs, want[:-1]), last)
-    asked = f"{len(SUNSPOTS)} values, length {length} and horizon {horizon} give {len(want)}."
-    refuse(f"You make {len(inputs)} windows. {asked}")
+    thirds = SUNSPOTS / 3
+    for series in (thirds, thirds[:7]):  # many pairs, and a single one
+        inputs, targets = answer.parts(answer(series, length=4, horizon=3), "inputs", "targets")
+        pairs = sliding_window_view(series, 7)
+        for name, got, want in (
+            ("inputs", inputs, pairs[:, :4]),
+            ("targets", targets, pairs[:, 4:]),
+        ):
+            refuse_whole(got, want, f"You turn the {name} into whole numbers. Keep the values.")
+            compare(
+                got, want, what=f"the part `{name}` for {len(series)} values that are not whole"
+            )
 
 
 @exercise(
-    calls="x, *, n_test",
     difficulty=2,
     minutes=10,
     hints=[
@@ -162,8 +135,8 @@ def split_and_scale(answer: Answer) -> None:
     sales = [31.0, 35, 28, 44, 52, 47, 39, 55, 71, 83, 78, 90]
     degrees = [18.0, 20, 17, 23, 26, 22, 21, 25, 30, 33, 31, 34]
     x = np.stack([sales, degrees, [2.5] * 9 + [3.25] * 3], axis=1)  # days, columns
-    _compare_scaled(answer, x[:, :2], 4, "")
-    _compare_scaled(answer, x[:, :2], 3, " with n_test=3")
+    for n_test in (4, 3, 1):
+        _compare_scaled(answer, x[:, :2], n_test, f" with n_test={n_test}")
     train, test = answer.parts(answer(x, n_test=4), "train", "test")
     never = "In the training part the price never varies: its spread is 0, and you divide by it."
     refuse_if(not np.isfinite(train).all() or not np.isfinite(test).all(), never)
@@ -173,6 +146,45 @@ def split_and_scale(answer: Answer) -> None:
     lost = "Your price column is 0 in the test part too: there the price was raised."
     refuse_if(not price.any(), lost)
     _compare_scaled(answer, x, 4, " where one column does not vary")
+    _refuse_rounding(answer, np.array(sales))
+    whole = x[:, :2].astype(int)
+    wants = [(part - whole[:-4].mean(0)) / whole[:-4].std(0) for part in (whole[:-4], whole[-4:])]
+    for got, want in zip(
+        answer.parts(answer(whole, n_test=4), "train", "test"), wants, strict=True
+    ):
+        refuse_whole(got, want, "A table of whole numbers has whole results in yours.")
+        compare(got, want, what="the result for a table of whole numbers")
+
+
+def _refuse_rounding(answer: Answer, sales: Array) -> None:
+    """Refuse constants that are found by a spread of 0, and columns that vary too little."""
+    for days in (12, 7, 10):
+        cost = np.array(
+            [2.7, 0.1, 1.1, 8.4, 1234567.8]
+        )  # whose std over these days is often not quite 0
+        x = np.concatenate([np.tile(cost, (days, 1)), np.tile(cost + 0.3, (2, 1))])
+        train, test = answer.parts(answer(x, n_test=2), "train", "test")
+        dust = x[:-2].std(axis=0)
+        refuse_if(
+            test.shape != (2, 5), f"Two days of five prices have shape {test.shape} in yours."
+        )
+        k = int(np.abs(test).max(axis=0).argmax())
+        refuse_if(
+            np.abs(test[:, k]).max() > 1e3 and dust[k] > 0,
+            f"The `std` of {days} prices of {cost[k]:.2f} is {dust[k]:.1e}, by rounding, and not "
+            "0: you divide by it. By what else do you know a column that does not vary?",
+        )
+        what = f"the {{}} part where {days} prices are all the same"
+        compare(train, np.zeros((days, 5)), what=what.format("training"))
+        compare(test, np.full((2, 5), 0.3), what=what.format("test"))
+    x = np.stack([sales, 1e-10 * sales], axis=1)
+    mean, spread = sales[:-4].mean(), sales[:-4].std()
+    parts = answer.parts(answer(x, n_test=4), "train", "test")
+    for got, part in zip(parts, (sales[:-4], sales[-4:]), strict=True):
+        want = np.stack([(part - mean) / spread] * 2, axis=1)
+        little = "A column that varies by 1e-9 does vary: scale it like the others."
+        refuse_if(got.shape == want.shape and not close(got[:, 1], want[:, 1]), little)
+        compare(got, want, what="the result with a column that varies little")
 
 
 def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
@@ -180,9 +192,9 @@ def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
     past, last = x[:-n_test], x[-n_test:]
     train, test = answer.parts(answer(x, n_test=n_test), "train", "test")
     if train.shape == past.shape:
-        _refuse_other_rows(train, x, len(past))
-    mean, spread = past.mean(0), np.where(past.std(0) > 0, past.std(0), 1)
+        refuse_other_rows(train, x, len(past))
     low, high = past.min(axis=0), past.max(axis=0)
+    mean, spread = past.mean(0), np.where(high > low, past.std(0), 1)
     scalings: dict[str, tuple[Array | float, Array | float]] = {
         "Mean and spread are those of all days, those of the test too.": (x.mean(0), x.std(0)),
         "All columns share one mean and one spread. Each has its own.": (past.mean(), past.std()),
@@ -203,36 +215,7 @@ def _compare_scaled(answer: Answer, x: Array, n_test: int, where: str) -> None:
         compare(got, (part - mean) / spread, what=f"the {name} part{where}", slips=slips)
 
 
-def _refuse_other_rows(train: Array, x: Array, cut: int) -> None:
-    """Refuse a training part that is not the first days in their order, however it is scaled."""
-    sales = train[:, 0]
-    if not np.isfinite(sales).all() or np.ptp(sales) == 0:
-        return
-    early, late = (np.corrcoef(sales, rows)[0, 1] for rows in (x[:cut, 0], x[-cut:, 0]))
-    refuse_if(late > 1 - 1e-6, "You train on the last days and test on the first.")
-    shuffled = "Your training part is not the first days in their order. Is it shuffled?"
-    refuse_if(early < 1 - 1e-6, shuffled)
-
-
-SIGNS = {"stationary": "S", "unit root": "U", "cannot tell": "?", "contradiction": "!"}
-# The verdicts where ADF alone rejects, where KPSS alone does, where neither does, where both do.
-MISREADINGS = {
-    "SUUS": "KPSS takes no part in your verdict.",
-    "SUSU": "ADF takes no part in your verdict.",
-    "!?US": "You turn KPSS round. What does it suppose until the data speak against it?",
-    "?!SU": "You turn ADF round. What does it suppose until the data speak against it?",
-    "US!?": "You take a large p for a rejection. It is a small p that rejects.",
-    "US?!": "You turn both tests round: a small p speaks against what a test supposes.",
-    "SU!?": "Tests that reject nothing contradict nothing, and two that reject do tell.",
-    "SUU!": "You take it for a proof that ADF does not reject. It may only lack data.",
-    "SUS!": "You take it for a proof that KPSS does not reject. It may only lack data.",
-    "SU?S": "Where both reject you believe ADF, though KPSS speaks as clearly.",
-    "SU?U": "Where both reject you believe KPSS, though ADF speaks as clearly.",
-}
-
-
 @exercise(
-    calls="adf_p, kpss_p, *, level",
     difficulty=2,
     minutes=10,
     hints=[
@@ -257,8 +240,13 @@ def verdict(answer: Answer) -> None:
         ("ADF", (0.03, 0.1), 0.01, "cannot tell"),
         ("KPSS", (0.19, 0.07), 0.1, "unit root"),
     ):
+        word, at_five = _word(answer(*p, level=level)), _word(answer(*p, level=0.05))
+        case = f"With adf_p = {p[0]}, kpss_p = {p[1]} and level = {level} you say {word!r}."
         fixed = f"Your level for {test} is fixed at 0.05. Use the one that is given."
-        refuse_if(_word(answer(*p, level=level)) != right, fixed)
+        refuse_if(word != right, fixed if word == at_five else case)
+    for p, right in (((0.07, 0.1), "cannot tell"), ((0.03, 0.07), "stationary")):
+        default = "Where no level is given it is 0.05: keep the first line as the exercise has it."
+        refuse_if(_word(answer(*p)) != right, default)
     for test, p, right in (
         ("ADF", (0.05, 0.1), "cannot tell"),
         ("KPSS", (0.003, 0.05), "stationary"),
@@ -276,7 +264,6 @@ def _word(said: Any) -> str:
 
 
 @exercise(
-    calls="demand, made, *, tau",
     difficulty=2,
     minutes=10,
     hints=[
@@ -288,8 +275,8 @@ def _word(said: Any) -> str:
 )
 def pinball(answer: Answer) -> None:
     """What a wrong forecast costs."""
-    demand = np.array([31.0, 35, 28, 44, 52, 47, 39, 55])
-    made = np.array([36.0, 33, 28, 50, 45, 48.5, 30, 55.5])
+    demand = np.array([31.0, 35, 28, 44, 52, 47, 39, 55, 41])
+    made = np.array([36.0, 33, 28, 50, 45, 48.5, 30, 55.5, 40.25])
     for tau in (0.9, 0.25):
         short = demand - made  # positive where too few were made
         over, cost = np.maximum(-short, 0), np.maximum(tau * short, (tau - 1) * short)
@@ -310,10 +297,13 @@ def pinball(answer: Answer) -> None:
             "Your tau stays at 0.9.": np.maximum(0.9 * short, -0.1 * short),
         }
         compare(got, cost, slips=slips, what=f"the result with tau={tau}")
+    tubs, more = demand[:5].astype(int), made[:5].astype(int)
+    got, cost = numbers(answer(tubs, more, tau=0.5)), np.abs(tubs - more) / 2
+    refuse_whole(got, cost, "Whole tubs have whole costs in yours. Half of 5 is 2.5.")
+    compare(got, cost, what="the result for whole tubs with tau=0.5")
 
 
 @exercise(
-    calls="model, series, origin, *, length, horizon",
     difficulty=3,
     minutes=15,
     hints=[
@@ -336,19 +326,19 @@ def feed_back(answer: Answer) -> None:
 
     got = answer(model, SUNSPOTS.copy(), origin, length=length, horizon=horizon)
     asked, other = list(windows), np.append(SUNSPOTS[:origin], SUNSPOTS[origin:] + 9)
-    _refuse_looking_ahead(
+    refuse_looking_ahead(
         got,
         answer(model, other, origin, length=length, horizon=horizon),
         "Your forecast uses values after `origin`. They have not happened yet: feed back your own.",
     )
-    _refuse_windows(asked, length, origin)
+    refuse_windows(asked, length, origin)
     longer = numbers(got).size == origin + horizon
     refuse_if(longer, "You give the past back too. Asked are the forecasts alone.")
-    known, want = SUNSPOTS[:origin], _roll(model, SUNSPOTS[origin - length : origin], horizon)
+    known, want = SUNSPOTS[:origin], roll(model, SUNSPOTS[origin - length : origin], horizon)
     start, moves = known[-length:], MOVES.items()
-    slips = {text: _roll(model, start, horizon, move) for text, move in moves} | {
-        "Your first window ends before the last value.": _roll(model, known[-4:-1], horizon),
-        "Your windows run backwards: the newest value stands at the end.": _roll(
+    slips = {text: roll(model, start, horizon, move) for text, move in moves} | {
+        "Your first window ends before the last value.": roll(model, known[-4:-1], horizon),
+        "Your windows run backwards: the newest value stands at the end.": roll(
             model, start[::-1], horizon, lambda w, y: [y, *w[:-1]]
         ),
         "You begin with the last known value. Begin after it.": np.append(known[-1], want[:-1]),
@@ -356,49 +346,12 @@ def feed_back(answer: Answer) -> None:
     compare(got, want, slips=slips)
     whole = "With whole numbers in the series your forecasts are cut to whole numbers on the way."
     got, start = numbers(answer(model, known.astype(int), 9, length=2, horizon=4)), known[7:9]
-    want, cut = _roll(model, start, 4), _roll(model, start, 4, lambda w, y: [*w[1:], int(y)])
-    refuse_if(any(_same(got, each) for each in (cut, np.trunc(cut), np.trunc(want))), whole)
+    want, cut = roll(model, start, 4), roll(model, start, 4, lambda w, y: [*w[1:], int(y)])
+    refuse_if(any(same_values(got, each) for each in (cut, np.trunc(cut), np.trunc(want))), whole)
     compare(got, want, what="the result with length=2, horizon=4 and whole numbers")
 
 
-Move = Callable[[Sequence[float], float], Sequence[float]]
-MOVES: dict[str, Move] = {
-    "You feed nothing back: the window never moves.": lambda w, y: w,
-    "You overwrite the newest value. It is the oldest that leaves.": lambda w, y: [*w[:-1], y],
-    "You feed back in front. The newest value stands at the end.": lambda w, y: [y, *w[:-1]],
-    "Only the oldest value is overwritten: the others must move.": lambda w, y: [y, *w[1:]],
-}
-
-
-def _roll(
-    model: Callable[[Any], float],
-    window: Sequence[float] | Array,
-    steps: int,
-    move: Move = lambda w, y: [*w[1:], y],
-) -> Array:
-    """Forecast step by step; ``move`` makes the next window of one and its forecast."""
-    values, window = [], list(window)
-    for _ in range(steps):
-        values.append(model(window))
-        window = list(move(window, values[-1]))
-    return np.array(values)
-
-
-def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
-    """Refuse windows that are not the last few values, going by what the model was asked."""
-    refuse_if(not asked, "Your function never asks the model.")
-    shapes = [window.shape for window in asked]
-    whole = f"You show the model all that is known. It reads the last {length} values."
-    refuse_if(shapes[0] == (origin,), whole)
-    grows = "Your window grows with each step: as a value comes in, the oldest must leave."
-    refuse_if(shapes[0] == (length,) and shapes[-1] > (length,), grows)
-    wrong = next((shape for shape in shapes if shape != (length,)), None)
-    text = f"The model reads windows of shape ({length},). You show it one of shape {wrong}."
-    refuse_if(wrong is not None, text)
-
-
 @exercise(
-    calls="series, *, season",
     difficulty=4,
     minutes=30,
     hints=[
@@ -406,63 +359,19 @@ def _refuse_windows(asked: Sequence[Array], length: int, origin: int) -> None:
         "them leaves of a random walk.",
         "The difference over a season is `x[season:] - x[:-season]`. For the line: `np.polyfit` "
         "finds it and `np.polyval` draws it.",
-        "`while True:` make the three candidates, `best = min(candidates, key=np.std)`, and return "
-        "as soon as the best is not below 0.8 times the spread you have.",
+        "One round: make the three candidates of the series as it is now, and take "
+        "`best = min(candidates, key=np.std)`. If that is not below 0.8 times the spread you have, "
+        "return; else the best takes the series' place, and the next round begins.",
     ],
 )
 def make_stationary(answer: Answer) -> None:
     """Just enough treatment."""
-    for name, series, season, wanted in _patients():
-        got, want = numbers(answer(series, season=season)), _treated(series, season, wanted)
+    for name, series, season, wanted in patients():
+        got, want = numbers(answer(series, season=season)), treated(series, season, wanted)
         front = len(series) - len(want)
         kept = f"For {name} you keep the length. Where there is no past there is no difference."
         refuse_if(front > 0 and got.shape == series.shape and close(got[front:], want), kept)
-        if not _same(got, want):
-            _refuse_other_treatment(got, name, series, season, wanted)
+        if not same_values(got, want):
+            refuse_other_treatment(got, name, series, season, wanted)
         slips = {"You take the mean away as well. None of the three does.": want - want.mean()}
         compare(got, want, slips=slips, what=f"the result for {name}")
-
-
-def _patients() -> list[tuple[str, Array, int, tuple[int, ...]]]:
-    """Make series whose truth is known: name, values, season, the treatments they need."""
-    noise = np.random.default_rng(9).normal(size=(5, 252))  # 21 years, or 36 weeks
-    weekly = noise[0].reshape(-1, 7).cumsum(axis=0).ravel()
-    monthly = noise[1].reshape(-1, 12).cumsum(axis=0).ravel()
-    return [
-        ("a random walk", np.cumsum(noise[2] + 0.1), 12, (1,)),
-        ("a line with noise", 0.05 * np.arange(252) + noise[3], 12, (0,)),
-        ("noise that needs no treatment", noise[4] + 5, 12, ()),
-        ("a season that drifts", weekly, 7, (2,)),
-        ("a walk with a season that drifts", np.cumsum(monthly), 12, (1, 2)),
-    ]
-
-
-def _treated(x: Array, season: int, treatments: Sequence[int]) -> Array:
-    """Treat a series: 0 subtracts its line, 1 takes differences, 2 those over a season."""
-    for each in treatments:
-        if each == 0:
-            t = np.arange(len(x))
-            x = x - np.polyval(np.polyfit(t, x, 1), t)
-        else:
-            lag = (1, season)[each - 1]
-            x = x[lag:] - x[:-lag]
-    return x
-
-
-def _refuse_other_treatment(
-    got: Array, name: str, series: Array, season: int, wanted: tuple[int, ...]
-) -> None:
-    """Find out which treatments were given, and say what they left."""
-    best, kinds = _treated(series, season, wanted), ("a line", "a difference", "a seasonal one")
-    for given in itertools.chain(*(itertools.product(range(3), repeat=n) for n in range(4))):
-        if _same(got, _treated(series, season, given)):
-            steps = ", then ".join(kinds[each] for each in given) or "nothing"
-            neighbours = np.corrcoef(got[1:], got[:-1])[0, 1]
-            reach = f"A spread of {best.std():.2f} is within reach."
-            third = " Does your seasonal difference go back by `season`?"
-            reach += third * (wanted == (2,) and not given)
-            refuse(
-                f"You treat {name} with {steps}. That leaves a spread of {got.std():.2f}, and "
-                f"neighbours with correlation {neighbours:.2f}. "
-                + ("It needs less." if len(given) > len(wanted) else reach)
-            )

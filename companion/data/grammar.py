@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from companion._numbers import number
 from companion.data._automaton import Language
 from companion.data._notation import Grammar, Tree, Word
 from companion.data.oracle import Oracle
@@ -115,7 +116,7 @@ def reviews(
     >>> review.label, review.topic
     (0, 'western')
     """
-    language = _language("reviews", distance)
+    language = _language("reviews", _distance(distance))
     noise, coin = _noise(label_noise), random.Random(f"labels {shifted(seed)}")
     texts = []
     for latent, sentences, text in _texts(language, n, seed):
@@ -154,7 +155,7 @@ def documents(n: int, *, seed: int = 0, distance: int | None = None) -> list[Doc
     >>> len(document.sentences), document.topic
     (4, 'romance')
     """
-    language = _language("documents", distance)
+    language = _language("documents", _distance(distance))
     return [
         Document(sentences, text, language.topics[latent])
         for latent, sentences, text in _texts(language, n, seed)
@@ -184,9 +185,9 @@ def oracle(
     >>> oracle().posterior(f"{text} the script is not dull .".split())["label"].round(2)
     array([0.08, 0.92])
     """
-    if kind not in TEXTS:
+    if kind not in tuple(TEXTS):  # which may be asked of any kind of thing
         raise ValueError(f"kind must be one of {', '.join(TEXTS)}, got {kind!r}")
-    return _oracle(kind, _noise(label_noise), distance)
+    return _oracle(kind, _noise(label_noise), _distance(distance))
 
 
 @cache
@@ -213,8 +214,6 @@ def _language(kind: str, distance: int | None) -> Language:
     """Compile a language once."""
     grammar = _grammar(*TEXTS[kind])
     if distance is not None:
-        if whole("distance", distance, 0) not in range(0, 41, ASIDE):
-            raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
         gap = Grammar.read("gap = ( )" + " {aside}" * (distance // ASIDE)).rules
         grammar = Grammar(grammar.settings, grammar.words, {**grammar.rules, **gap})
     return Language(grammar)
@@ -228,9 +227,14 @@ def _texts(language: Language, n: int, seed: int) -> Iterator[tuple[int, list[li
 
 def _noise(label_noise: float) -> float:
     """Return a label noise, or refuse it."""
-    if not 0 <= label_noise <= 0.5:
-        raise ValueError(f"label_noise must be from 0 to 0.5, got {label_noise}")
-    return float(label_noise)
+    return number("label_noise", label_noise, "from 0 to 0.5", lambda p: 0 <= p <= 0.5)
+
+
+def _distance(distance: int | None) -> int | None:
+    """Return a distance, or refuse it."""
+    if distance is not None and whole("distance", distance, 0) not in range(0, 41, ASIDE):
+        raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
+    return None if distance is None else int(distance)
 
 
 # The answer keys

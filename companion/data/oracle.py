@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from companion._numbers import number
 from companion.data._automaton import END, STOPS, Junction, Language, Slot, Vector
 from companion.runtime import whole
 
@@ -104,16 +105,15 @@ class Oracle:
         label_noise: float = 0.0,
         texts: int = 1000,
     ) -> None:
-        if not 0 <= label_noise <= 0.5:
-            raise ValueError(f"label_noise must be from 0 to 1/2, got {label_noise!r}")
+        noise = number("label_noise", label_noise, "from 0 to 1/2", lambda p: 0 <= p <= 0.5)
         self.vocabulary = sorted(language.words) if vocabulary is None else list(vocabulary)
         self._id_of = {word: i for i, word in enumerate(self.vocabulary)}
         if len(self._id_of) < len(self.vocabulary) or not language.words <= set(self._id_of):
             raise ValueError("vocabulary must hold every word of the language once")
         self.topics = language.topics
         self._language = language
-        self._noise = label_noise
-        self._texts = texts
+        self._noise = noise
+        self._texts = whole("texts", texts, 8)
         self._even = np.full(language.latents, 1 / language.latents)
         self._start: Beliefs = {(language.opening, language.unnamed): self._even}
         self._slots_of: dict[str, list[Slot]] = defaultdict(list)

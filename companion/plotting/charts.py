@@ -192,5 +192,5 @@ def plot_images(
         for ax, picture, caption in zip(axes, pictures, captions, strict=False):
             ax.imshow(picture, cmap="gray_r", interpolation="nearest")
             ax.set_title(plain(str(caption)), fontsize=9, loc="center")
-        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+        axes[0].figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11)
     return axes

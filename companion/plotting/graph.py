@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from companion.plotting.paper import COLORS, INK, STYLE, figure
+from companion.plotting.paper import COLORS, INK, STYLE, figure, plain, write
 
 SIGNS = {
     "*": "\N{MULTIPLICATION SIGN}",
@@ -64,7 +64,7 @@ def plot_graph(
     with mpl.rc_context(STYLE):
         ax.set_axis_off()
         ax.set(xlim=(across.min() - 0.5, across.max() + 0.5), ylim=(down.max() + 0.45, -0.45))
-        ax.set_title(title)
+        write(ax, title=title)
         for tensor in order:
             _draw_box(ax, tensor, called.get(id(tensor), ""), *places[id(tensor)])
             for parent in tensor.inputs:
@@ -78,7 +78,7 @@ def _draw_box(ax: Axes, tensor: HasGradient, name: str, x: float, y: float) -> N
     ax.add_patch(
         FancyBboxPatch((x - 0.45, y - 0.33), 0.9, 0.66, box, facecolor="none", edgecolor=INK)
     )
-    title = " = ".join(part for part in (name, SIGNS.get(tensor.op, tensor.op)) if part)
+    title = " = ".join(part for part in (plain(name), SIGNS.get(tensor.op, tensor.op)) if part)
     lines = [(title or "constant", INK, "bold" if title else "normal")]
     if np.size(tensor.data) != 1:
         raise ValueError(f"each tensor must hold one value, got shape {np.shape(tensor.data)}")

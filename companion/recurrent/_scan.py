@@ -4,18 +4,20 @@ A batch stands here as R rows, one for each step of each sequence, in order of t
 padding; ``x_at[t]`` are the rows of x at step t. States have B rows more, at the start: ``h_at[t]``
 is what step t begins with, ``h_at[t + 1]`` what it leaves. W, b, U and d are weight_ih, bias_ih,
 weight_hh and bias_hh: the gates receive the sum of x W' + b and h U' + d, and ``dsum`` is dL/d sum.
+
+Who asks for a gradient of a gradient gets it from ``_plainly``, slower, and right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
 
 __all__ = ["GRUScan", "LSTMScan", "RNNScan", "Rows"]
 
@@ -106,13 +108,14 @@ class RNNScan(Function):
         for t, n in enumerate(rows.sizes):
             torch.addmm(sum_at[t], h_at[t][:n], U.T, out=h_at[t + 1]).tanh_()
         ctx.rows = rows
-        ctx.save_for_backward(x, W, U, h)
+        ctx.save_for_backward(x, W, U, b, d, h_0, h)
         return (h[-len(x) :],)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:
-        rows, (x, W, U, h) = ctx.rows, ctx.saved_tensors
+        rows, (x, W, U, *start, h) = ctx.rows, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _plainly(_rnn_step, ctx, (x, W, U, *start), dh)
         dsum = 1 - h[-len(x) :].square()  # the slope of tanh
         dsum_at, dh_at = dsum.split(rows.sizes), rows.arriving(dh)
         for t in reversed(range(len(rows.sizes))):
@@ -144,13 +147,14 @@ class LSTMScan(Function):
             torch.tanh(c_at[t + 1], out=a_at[t])
             torch.mul(o, a_at[t], out=h_at[t + 1])
         ctx.rows = rows
-        ctx.save_for_backward(x, W, U, h, c, a, gates)
+        ctx.save_for_backward(x, W, U, b, d, *first, h, c, a, gates)
         return h[-len(x) :], c[-len(x) :][rows.last]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dh: Tensor, dc: Tensor) -> tuple[Tensor | None, ...]:
-        rows, (x, W, U, h, c, a, gates) = ctx.rows, ctx.saved_tensors
+        rows, (x, W, U, *start, h, c, a, gates) = ctx.rows, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _plainly(_lstm_step, ctx, (x, W, U, *start), dh, dc)
         f_at, dh_at = gates.chunk(4, 1)[1].split(rows.sizes), rows.arriving(dh)
         dsum, k, dc = torch.empty_like(gates), torch.empty_like(a), dc.clone()
         dsum_at, k_at = dsum.unflatten(1, (4, -1)).split(rows.sizes), k.split(rows.sizes)
@@ -195,13 +199,14 @@ class GRUScan(Function):
             n.addcmul_(r, q_at[t]).tanh_()
             torch.lerp(n, past, z, out=h_at[t + 1])
         ctx.rows = rows
-        ctx.save_for_backward(x, W, U, h, q, gates)
+        ctx.save_for_backward(x, W, U, b, d, h_0, h, q, gates)
         return (h[-len(x) :],)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:
-        rows, (x, W, U, h, q, gates) = ctx.rows, ctx.saved_tensors
+        rows, (x, W, U, *start, h, q, gates) = ctx.rows, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _plainly(_gru_step, ctx, (x, W, U, *start), dh)
         z_at, dh_at = gates.chunk(3, 1)[1].split(rows.sizes), rows.arriving(dh)
         dsum, k = torch.empty_like(gates), torch.empty_like(q)
         dsum_at, k_at = dsum.unflatten(1, (3, -1)).split(rows.sizes), k.split(rows.sizes)
@@ -223,3 +228,48 @@ class GRUScan(Function):
         dsum[:, -k.shape[1] :] = k  # from x the sum of n receives this, from h it was dq
         dx = dsum @ W if ctx.needs_input_grad[1] else None
         return None, dx, dsum.T @ x, dU, dsum.sum(0), dd, dh_at[0]
+
+
+# The same steps in differentiable operations, for gradients of gradients.
+
+Step = Callable[..., tuple[Tensor, ...]]
+
+
+def _rnn_step(s: Tensor, u: Tensor, h: Tensor) -> tuple[Tensor]:
+    """Return the next state, given what comes from x and from h."""
+    return ((s + u).tanh(),)
+
+
+def _lstm_step(s: Tensor, u: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next state, given what comes from x and from h."""
+    i, f, g, o = (s + u).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def _gru_step(s: Tensor, u: Tensor, h: Tensor) -> tuple[Tensor]:
+    """Return the next state, given what comes from x and from h."""
+    (r, z, n), (r_h, z_h, q) = s.chunk(3, 1), u.chunk(3, 1)
+    z = (z + z_h).sigmoid()
+    return ((1 - z) * (n + (r + r_h).sigmoid() * q).tanh() + z * h,)
+
+
+def _plainly(
+    step: Step, ctx: Any, inputs: tuple[Tensor, ...], *slopes: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of a scan so that they have gradients themselves.
+
+    The inputs are looked at through views of their own: what they depend on is another's business.
+    """
+    x, W, U, b, d, *state = views = [part.view_as(part) for part in inputs]
+    past: list[tuple[Tensor, ...]] = []
+    for s, n in zip(linear(x, W, b).split(ctx.rows.sizes), ctx.rows.sizes, strict=True):
+        state = [part[:n] for part in state]
+        state = list(step(s, linear(state[0], U, d), *state))
+        past.append(tuple(state))
+    h, *rest = (torch.cat(part) for part in zip(*past, strict=True))
+    outputs = (h, *(part[ctx.rows.last] for part in rest))
+    # In the order of forward: rows, x, W, U, b, d, and the state.
+    wanted = [view for view, need in zip(views, ctx.needs_input_grad[1:], strict=True) if need]
+    found = iter(torch.autograd.grad(outputs, wanted, slopes, create_graph=True))
+    return None, *(next(found) if need else None for need in ctx.needs_input_grad[1:])

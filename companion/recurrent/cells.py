@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from companion.runtime import whole
+
 __all__ = ["CoupledLSTMCell", "GRUCell", "LSTMCell", "PeepholeLSTMCell", "RNNCell"]
 
 Pair = tuple[Tensor, Tensor]  # (h, c)
@@ -244,9 +246,8 @@ def add_weights(
     module: nn.Module, end: str, gates: int, input_size: int, hidden_size: int, bias: bool = True
 ) -> None:
     """Give a module its weights from x and from h, in torch's order and with this end of name."""
-    for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-        if size < 1:
-            raise ValueError(f"{name} must be 1 or more, got {size}")
+    input_size = whole("input_size", input_size, 1)
+    hidden_size = whole("hidden_size", hidden_size, 1)
     wide = gates * hidden_size
     shapes = {"weight_ih": (wide, input_size), "weight_hh": (wide, hidden_size)}
     for name, shape in {**shapes, "bias_ih": (wide,), "bias_hh": (wide,)}.items():

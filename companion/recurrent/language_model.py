@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, linear
 from companion.data.grammar import groups
 from companion.data.oracle import Oracle
 from companion.recurrent.layers import GRU, LSTM, RNN
-from companion.runtime import as_array
+from companion.runtime import as_array, whole
 from companion.text import Vocabulary
 from companion.training import fit
 
@@ -111,8 +111,7 @@ def batches(ids: Tensor, *, batch_size: int, length: int) -> list[tuple[Tensor, 
     [[0, 1, 2], [5, 6, 7]] [[1, 2, 3], [6, 7, 8]]
     [[3, 4], [8, 9]] [[4, 5], [9, 10]]
     """
-    if batch_size < 1 or length < 1:
-        raise ValueError(f"batch_size and length must be 1 or more, got {batch_size} and {length}")
+    batch_size, length = whole("batch_size", batch_size, 1), whole("length", length, 1)
     if ids.dim() != 1 or len(ids) <= batch_size:
         raise ValueError(
             f"ids must be one row of more than batch_size = {batch_size} tokens, "
@@ -172,8 +171,10 @@ class LanguageModel(nn.Module):
         self, counts: Tensor, dim: int, width: int, *, cell: str = "LSTM", num_layers: int = 1
     ) -> None:
         super().__init__()
-        if counts.dim() != 1 or not len(counts) or not (counts >= 0).all():
-            raise ValueError(f"counts must be numbers from 0, shape (V,), got {counts}")
+        counts = torch.as_tensor(counts)
+        right = counts.dim() == 1 and len(counts) and counts.isfinite().all()
+        if not right or not (counts >= 0).all():
+            raise ValueError(f"counts must be finite numbers from 0, shape (V,), got {counts}")
         if cell not in LAYERS:
             raise ValueError(f"cell must be one of {', '.join(LAYERS)}, got {cell!r}")
         self.layers = LAYERS[cell](dim, width, num_layers)
@@ -218,7 +219,7 @@ def read_on(
     optimizer, scheduler
         Take one step after each batch.
     max_norm
-        Gradients are scaled down to this Euclidean norm where they exceed it.
+        Gradients are scaled down to this Euclidean norm where they exceed it, above 0.
 
     Returns
     -------
@@ -227,8 +228,10 @@ def read_on(
 
     Raises
     ------
+    TypeError, ValueError
+        If ``max_norm`` is not above 0, or there is no batch.
     Diverged
-        If the loss is infinite or NaN. No step is taken on it.
+        If the loss or its gradient is infinite or NaN. No step is taken on it.
     """
     carrying = _Carrying(model)
     history = fit(carrying, batches, _loss, optimizer, max_norm=max_norm, scheduler=scheduler)
@@ -344,11 +347,8 @@ class KneserNey:
     """
 
     def __init__(self, n: int, *, vocabulary_size: int) -> None:
-        if n < 1 or vocabulary_size < 1:
-            raise ValueError(
-                f"n and vocabulary_size must be 1 or more, got {n} and {vocabulary_size}"
-            )
-        self.n, self.vocabulary_size = n, vocabulary_size
+        self.n = whole("n", n, 1)
+        self.vocabulary_size = whole("vocabulary_size", vocabulary_size, 1)
         self._grams: list[_Grams] = []
 
     def fit(self, ids: ArrayLike | Tensor) -> Self:
@@ -449,6 +449,7 @@ def agreements(texts: Iterable[Sequence[str]], *, distance: int) -> list[Place]:
     >>> place.right, place.wrong, place.plural, place.words[-1]
     ('are', 'is', True, 'film')
     """
+    distance = whole("distance", distance, 0)
     wrong_of = dict.fromkeys(groups()["aspect singular"], PLURAL)
     wrong_of |= dict.fromkeys(groups()["aspect plural"], SINGULAR)
     found = []
@@ -540,12 +541,12 @@ def with_and_without(
     found: list[tuple[str, float, float]] = []
     for words in texts:
         ids = torch.tensor([vocabulary[word] for word in words]).to(model.bias.device)
-        whole = model.log_prob(ids)
+        known = model.log_prob(ids)
         stops = [i for i, word in enumerate(words) if word in {".", "!", "?"}]
         for start, end in pairwise(stops):
             part = model.log_prob(ids[start : end + 1])
             found += zip(
-                words[start + 1 : end + 1], whole[start:end].tolist(), part.tolist(), strict=True
+                words[start + 1 : end + 1], known[start:end].tolist(), part.tolist(), strict=True
             )
     return found
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import dropout
 
+from companion._numbers import number
 from companion.recurrent._scan import GRUScan, LSTMScan, RNNScan, Rows
 from companion.recurrent.cells import Pair, add_weights, check_input, start_state
+from companion.runtime import whole
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -32,10 +34,8 @@ class _Layers(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be 1 or more, got {num_layers}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"dropout must be a rate from 0 to 1, got {dropout}")
+        num_layers = whole("num_layers", num_layers, 1)
+        dropout = number("dropout", dropout, "a rate from 0 to 1", lambda p: 0 <= p <= 1)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.dropout = bidirectional, dropout
         self.directions = ("", "_reverse") if bidirectional else ("",)

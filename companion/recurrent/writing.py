@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from companion._numbers import number
+from companion.runtime import whole
+
 __all__ = ["generate"]
 
 
@@ -59,7 +62,7 @@ def generate(
     Raises
     ------
     TypeError, ValueError
-        If one of these is out of range.
+        If one of these is out of range, or the logits are no numbers or all minus infinity.
 
     References
     ----------
@@ -73,7 +76,15 @@ def generate(
     >>> generate(Next(), torch.tensor([2, 3]), max_new_tokens=9, top_k=1, eos=7)
     tensor([2, 3, 4, 5, 6])
     """
-    _check_choice(prompt, max_new_tokens, temperature, top_k, top_p)
+    _check_prompt(prompt)
+    max_new_tokens = whole("max_new_tokens", max_new_tokens, 0)
+    temperature = number(
+        "temperature", temperature, "above 0 and finite", lambda tau: 0 < tau < math.inf
+    )
+    top_k = None if top_k is None else whole("top_k", top_k, 1)
+    if top_p is not None:
+        top_p = number("top_p", top_p, "above 0 and up to 1", lambda p: 0 < p <= 1)
+    eos = None if eos is None else whole("eos", eos, 0)
     modes = [(module, module.training) for module in model.modules()]
     text = unread = prompt.long()
     state = None
@@ -102,8 +113,11 @@ def _draw(
     generator: torch.Generator | None,
 ) -> Tensor:
     """Return one token, shape (1,), drawn by its logits (V,)."""
-    logits, token = logits.float().sort(descending=True, stable=True)
-    likeliest = (logits[:top_k] - logits[0]) / temperature
+    logits, token = logits.float().sort(descending=True, stable=True)  # NaN comes first
+    if not logits[0].isfinite():
+        raise ValueError(f"logits must be finite, or minus infinity, got {logits[0].item()}")
+    tau = max(temperature, torch.finfo(logits.dtype).tiny)  # less would become 0
+    likeliest = (logits[:top_k] - logits[0]) / tau
     p = likeliest.softmax(0)
     if top_p is not None:
         before = p.cumsum(0) - p  # what the likelier tokens have together
@@ -111,20 +125,12 @@ def _draw(
     return token[p.multinomial(1, generator=generator)]
 
 
-def _check_choice(
-    prompt: Tensor, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
-) -> None:
-    """Refuse what nobody can draw from."""
+def _check_prompt(prompt: Tensor) -> None:
+    """Refuse what is no row of token ids."""
     if not isinstance(prompt, Tensor) or prompt.is_floating_point() or prompt.dtype == torch.bool:
         got = prompt.dtype if isinstance(prompt, Tensor) else type(prompt).__name__
         raise TypeError(f"prompt must be a tensor of whole numbers, got {got}")
     if prompt.dim() != 1 or not len(prompt):
         raise ValueError(f"prompt must have shape (T,), T at least 1, got {tuple(prompt.shape)}")
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens must be 0 or more, got {max_new_tokens}")
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be 1 or more, got {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and up to 1, got {top_p}")
+    if prompt.min() < 0:
+        raise ValueError(f"prompt must hold token ids from 0, got {int(prompt.min())}")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -39,18 +40,18 @@ def recorded(name: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there is no such record.
+        If there is no such record; the message names those that are there.
 
     Examples
     --------
     >>> recorded("backprop_full")["command"]
     'python -m runs full backprop'
     """
-    path = FOLDER / f"{name}.json"
-    if not path.exists():
-        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none so far"
-        raise ValueError(f"no run is recorded under {name!r}; there are: {there}")
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    there = sorted(file.stem for file in FOLDER.glob("*.json"))
+    if name not in there:  # a name, never a path
+        names = ", ".join(there) or "none so far"
+        raise ValueError(f"no run is recorded under {name!r}; there are: {names}")
+    result: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return result
 
 
@@ -60,7 +61,7 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str, **
     Parameters
     ----------
     name
-        The name of the run.
+        The name of the run: letters, digits and underscores.
     values
         Name to the numbers of its repetitions, finite.
     command
@@ -71,8 +72,10 @@ def record(name: str, values: Mapping[str, Sequence[float]], *, command: str, **
     Raises
     ------
     ValueError
-        If there is no number, or one is not finite. The old file then stays.
+        If the name is none, there is no number, or one is not finite. The old file then stays.
     """
+    if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
+        raise ValueError(f"name must be letters, digits and underscores, got {name!r}")
     for key, numbers in values.items():
         if not len(numbers) or not np.isfinite(numbers).all():
             raise ValueError(f"{name}: {key!r} must be finite numbers, got {list(numbers)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any, Self
@@ -22,6 +23,7 @@ __all__ = ["SelfOrganizingMap", "quantization_error", "topographic_error"]
 BUFFER = {"cpu": 2**19}  # numbers in a buffer, samples times units or features: a cache's fill
 LARGE = 2**25  # the same where there is no such cache
 SUMS = {"cpu": torch.float64, "cuda": torch.float64}  # float32 would lose a million small parts
+EPOCHS, STEPS = 20, 500  # by default: epochs, and online steps for each unit
 PART = 4096  # rows of the data looked at in one go
 SHOWN = 10_000  # rows that the first plane is laid through, at most
 Samples = ArrayLike | Tensor
@@ -44,7 +46,9 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
     rows, columns
         R and C, the size of the grid, at least 1.
     epochs
-        How often all samples are seen; 0 leaves the first weights.
+        How often all samples are seen; 0 leaves the first weights. By default 20; online, where
+        each sample moves the map a little, more for few samples: as many as make 500 steps for each
+        unit, up to 500. ``partial_fit``, which knows a part of the samples only, keeps to 20.
     seed
         For first weights from samples, and for the order of samples online.
     method
@@ -86,8 +90,8 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
 
     References
     ----------
-    Kohonen (1982), Biological Cybernetics 43; Kohonen (2013), Neural Networks 37. The chapter on
-    maps.
+    Kohonen (1982), Biological Cybernetics 43; Kohonen (1990), Proceedings of the IEEE 78, for the
+    number of steps; Kohonen (2013), Neural Networks 37. The chapter on maps.
 
     Examples
     --------
@@ -102,7 +106,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         rows: int,
         columns: int,
         *,
-        epochs: int = 20,
+        epochs: int | None = None,
         seed: int = 0,
         method: str = "batch",
         grid: str = "rectangular",
@@ -144,8 +148,11 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         """
         self._check()
         x = self._begin(X)
-        with progress(self.epochs) as bar:
-            for epoch in range(self.epochs):
+        if self.method == "online":
+            few = math.ceil(STEPS * self.rows * self.columns / len(x))
+            self._usual = min(max(EPOCHS, few), STEPS)
+        with progress(self._length()) as bar:
+            for epoch in range(self._length()):
                 self._learn(x, epoch)
                 bar.update()
         return self
@@ -219,17 +226,22 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         size = {"rows": int(self.rows), "columns": int(self.columns)}
         return Grid(**size, hexagonal=self.grid == "hexagonal", toroidal=bool(self.toroidal))
 
+    def _length(self) -> int:
+        """Return the number of epochs."""
+        return self._usual if self.epochs is None else int(self.epochs)
+
     def _schedule(self, name: str, epoch: int) -> float:
         """Return sigma or rate of an epoch: a geometric series from the first to the last."""
         pair = getattr(self, name)
         first, last = (max(self._net.rows, self._net.columns, 2) / 2, 0.5) if pair is None else pair
-        way = min(epoch / max(self.epochs - 1, 1), 1.0)
+        way = min(epoch / max(self._length() - 1, 1), 1.0)
         return float(first ** (1 - way) * last**way)
 
     def _check(self) -> None:
         """Refuse settings out of their range."""
         for name, least in {"rows": 1, "columns": 1, "epochs": 0, "seed": 0}.items():
-            whole(name, getattr(self, name), least)
+            if name != "epochs" or self.epochs is not None:
+                whole(name, getattr(self, name), least)
         for name in ("toroidal", "shuffle"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
@@ -251,7 +263,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         _check_size("initial", first.flatten(0, 1), centre)
         validate_data(self, X, skip_check_array=True)  # keeps the number of features, their names
         self._net, self._rng, self._centre, self._kind = net, rng, centre, kind
-        self._epoch, self.n_epochs_ = -1, 0
+        self._epoch, self.n_epochs_, self._usual = -1, 0, EPOCHS
         self._sums: Tensor | None = None
         self.weights_ = _as(kind, first)
         return x

@@ -5,26 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 import torch
 
-from companion import checks
 from companion.backprop import Tensor
 from tests.checks._both_ways import Answers
 
-STUBS = {
-    "softplus_backward": lambda x, upstream: ...,
-    "used_twice": lambda w, x1, x2: ...,
-    "sum_to_shape": lambda gradient, shape: ...,
-    "numerical_gradient": lambda f, x, *, step=1e-5: ...,
-    "descend": lambda start, loss, *, rate, steps: ...,
-    "softmax_cross_entropy_gradient": lambda logits, labels: ...,
-    "largest_rate": lambda hessian: ...,
-    "backward_by_hand": lambda x, y, W1, b1, W2, b2: ...,
-}
-
-answers = Answers("backprop", STUBS)
-right, wrong = answers.right, answers.wrong
+answers = Answers("backprop")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
 
 # 1
@@ -46,6 +33,19 @@ def softplus_by_torch_in_float32(x, upstream):
     x = torch.tensor(x, dtype=torch.float32, requires_grad=True)
     y = torch.nn.functional.softplus(x)
     return torch.autograd.grad(y, x, torch.tensor(upstream, dtype=torch.float32))[0]
+
+
+equal("softplus_backward", "x >= 0 -> x > 0", "at 0 both formulas give a half")
+
+
+@wrong("softplus_backward", "Do you clip x?")
+def clipped_at_ten(x, upstream):
+    return upstream / (1 + np.exp(-np.clip(x, -10, 10)))
+
+
+@wrong("softplus_backward", "at x = 12 the slope is within")
+def clipped_above_ten(x, upstream):
+    return sigmoid_without_overflow(np.minimum(x, 10), upstream)
 
 
 @wrong("softplus_backward", "slope alone")
@@ -129,6 +129,30 @@ def outer_slope_missing(w, x1, x2):
     return h + w * (1 - h**2) * x1
 
 
+@wrong("used_twice", "which is 0.644 if you nudge w, is too")
+def something_else(w, x1, x2):
+    return math.tanh(w) * x1
+
+
+@wrong("used_twice", "x2 is added, and does not move")
+def the_other_input_for_h(w, x1, x2):
+    h = math.tanh(w * x1)
+    return (1 - math.tanh(w * h + x2) ** 2) * (x2 + w * (1 - h**2) * x1)
+
+
+@wrong("used_twice", "slope of the sigmoid")
+def slopes_of_sigmoids(w, x1, x2):
+    h = math.tanh(w * x1)
+    y = math.tanh(w * h + x2)
+    return y * (1 - y) * (h + w * h * (1 - h) * x1)
+
+
+@wrong("used_twice", "inner path lacks both")
+def inner_slope_alone(w, x1, x2):
+    h = math.tanh(w * x1)
+    return (1 - math.tanh(w * h + x2) ** 2) * (h + 1 - h**2)
+
+
 @wrong("used_twice", "inner tanh")
 def inner_slope_missing(w, x1, x2):
     h = math.tanh(w * x1)
@@ -196,7 +220,26 @@ def nudge_a_copy(f, x, *, step=1e-5):
 
 
 @right("numerical_gradient")
-def nudge_and_put_back(f, x, *, step=1e-5):
+def nudge_and_put_the_old_value_back(f, x, *, step=1e-5):
+    slopes = []
+    for i in np.ndindex(x.shape):
+        old = x[i]
+        x[i] = old + step
+        up = f(x)
+        x[i] = old - step
+        slopes.append((up - f(x)) / (2 * step))
+        x[i] = old
+    return np.reshape(slopes, x.shape)
+
+
+@right("numerical_gradient")
+def nudges_of_a_flat_table(f, x, *, step=1e-5):
+    nudges = step * np.eye(x.size).reshape(x.size, *x.shape)
+    return torch.tensor([(f(x + n) - f(x - n)) / (2 * step) for n in nudges]).reshape(x.shape)
+
+
+@wrong("numerical_gradient", "a trace of rounding")
+def nudge_and_take_away(f, x, *, step=1e-5):
     slopes = []
     for i in np.ndindex(x.shape):
         x[i] += step
@@ -205,6 +248,16 @@ def nudge_and_put_back(f, x, *, step=1e-5):
         slopes.append((up - f(x)) / (2 * step))
         x[i] += step
     return np.reshape(slopes, x.shape)
+
+
+@wrong("numerical_gradient", "If no `step` is given")
+def another_step(f, x, *, step=1e-4):
+    return nudge_a_copy(f, x, step=step)
+
+
+@wrong("numerical_gradient", "for an x of shape (2, 1, 3)")
+def two_axes_at_most(f, x, *, step=1e-5):
+    return nudge_a_copy(f, x, step=step) if x.ndim < 3 else np.zeros(x.shape)
 
 
 def differences(f, x, up, down, apart):
@@ -239,17 +292,6 @@ def points_swapped(f, x, *, step=1e-5):
 @wrong("numerical_gradient", "all entries of x at once")
 def everything_nudged(f, x, *, step=1e-5):
     return (f(x + step) - f(x - step)) / (2 * step)
-
-
-@wrong("numerical_gradient", "changed its argument `x`")
-def never_put_back(f, x, *, step=1e-5):
-    gradient = np.zeros_like(x)
-    for i in np.ndindex(x.shape):
-        x[i] += step
-        up = f(x)
-        x[i] -= 2 * step
-        gradient[i] = (up - f(x)) / (2 * step)
-    return gradient
 
 
 # 5
@@ -314,6 +356,49 @@ def gradient_not_asked_for(start, loss, *, rate, steps):
         loss(w).backward()
         w.data = w.data - rate * w.grad
     return w.data
+
+
+@wrong("descend", "where the slope is small")
+def stops_on_flat_ground(start, loss, *, rate, steps):
+    w = Tensor(start, requires_grad=True)
+    for _ in range(steps):
+        w.grad = None
+        loss(w).backward()
+        if np.abs(w.grad).max() < 1e-6:
+            break
+        w.data = w.data - rate * w.grad
+    return w.data
+
+
+@wrong("descend", "where the loss hardly falls")
+def stops_when_the_loss_stays(start, loss, *, rate, steps):
+    w, before = Tensor(start, requires_grad=True), np.inf
+    for _ in range(steps):
+        w.grad = None
+        now = loss(w)
+        if abs(before - now.item()) < 1e-10:
+            break
+        now.backward()
+        before, w.data = now.item(), w.data - rate * w.grad
+    return w.data
+
+
+@wrong("descend", "where the loss grows")
+def stops_when_the_loss_grows(start, loss, *, rate, steps):
+    w, before = Tensor(start, requires_grad=True), np.inf
+    for _ in range(steps):
+        w.grad = None
+        now = loss(w)
+        if now.item() > before:
+            break
+        now.backward()
+        before, w.data = now.item(), w.data - rate * w.grad
+    return w.data
+
+
+@wrong("descend", "with no step")
+def one_step_at_least(start, loss, *, rate, steps):
+    return one_tensor_reset(start, loss, rate=rate, steps=max(steps, 1))
 
 
 # 6
@@ -388,17 +473,66 @@ def one_hot_minus_softmax(logits, labels):
 
 
 @right("largest_rate")
-def by_eigenvalues(hessian):
-    return 2 / np.linalg.eigvalsh(hessian)[-1]
+def by_eigenvalues(hessian, *, momentum=0.0):
+    return 2 * (1 + momentum) / np.linalg.eigvalsh(hessian)[-1]
 
 
 @right("largest_rate")
-def by_power_iteration(hessian):
+def by_power_iteration(hessian, *, momentum=0.0):
     v = np.ones(len(hessian))
     for _ in range(200):
         v = hessian @ v
         v = v / np.linalg.norm(v)
-    return [2 / (v @ hessian @ v)]
+    return [(2 + 2 * momentum) / (v @ hessian @ v)]
+
+
+@right("largest_rate")
+def by_trying(hessian, **settings):
+    """The largest rate at which the two numbers of each direction do not grow in a step."""
+    m, lowest, highest = settings.get("momentum", 0.0), 0.0, 99.0
+    for _ in range(60):
+        rate = (lowest + highest) / 2
+        steps = [[[1 - rate * k, -rate * m], [k, m]] for k in np.linalg.eigvalsh(hessian)]
+        if np.abs(np.linalg.eigvals(steps)).max() < 1:
+            lowest = rate
+        else:
+            highest = rate
+    return lowest
+
+
+@right("largest_rate")
+def from_before_momentum(hessian):
+    return 2 / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "yours takes 2 (hessian, *, beta=0.0)")
+def momentum_by_another_name(hessian, *, beta=0.0):
+    return 2 * (1 + beta) / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "Momentum is not in your rate")
+def momentum_ignored(hessian, *, momentum=0.0):
+    return 2 / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "the other way")
+def momentum_as_a_brake(hessian, *, momentum=0.0):
+    return 2 * (1 - momentum) / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "divide by 1 - momentum")
+def as_far_as_a_steady_slope(hessian, *, momentum=0.0):
+    return 2 / (1 - momentum) / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "divide by 1 + momentum")
+def momentum_below(hessian, *, momentum=0.0):
+    return 2 / (1 + momentum) / np.linalg.eigvalsh(hessian)[-1]
+
+
+@wrong("largest_rate", "with momentum 0.8 is too")
+def square_root_of_momentum(hessian, *, momentum=0.0):
+    return 2 * (1 + momentum**0.5) ** 2 / np.linalg.eigvalsh(hessian)[-1]
 
 
 @wrong("largest_rate", "How far beyond")
@@ -427,6 +561,229 @@ def a_rate_for_each_direction(hessian):
 
 
 # 8
+
+
+def latest_first(last):
+    """Depth first, each number after all its origins, turned round; without recursion."""
+    order, met, stack = [], {last}, [(last, iter(last.ties))]
+    while stack:
+        number, ties = stack[-1]
+        for origin, _ in ties:
+            if origin not in met:
+                met.add(origin)
+                stack.append((origin, iter(origin.ties)))
+                break
+        else:
+            order.append(number)
+            stack.pop()
+    return order[::-1]
+
+
+def walked(order, add=lambda old, new: old + new, first=1.0):
+    gradients = dict.fromkeys(order, 0.0)
+    gradients[order[0]] = first
+    for number in order:
+        for origin, slope in number.ties:
+            gradients[origin] = add(gradients[origin], slope(gradients[number]))
+    return gradients
+
+
+@right("walk_without_tape")
+def in_an_order_found_first(last):
+    return walked(latest_first(last))
+
+
+@right("walk_without_tape")
+def by_asking_for_the_gradient(last):
+    """Each number collects from those made of it, in numpy's numbers, kept on the numbers."""
+    order = latest_first(last)
+    for number in order:
+        number.grad = np.float32(number is last)
+    for number in order:
+        for origin, slope in number.ties:
+            origin.grad = origin.grad + slope(number.grad)
+    return {number: number.grad for number in order}
+
+
+@right("walk_without_tape")
+def by_the_length_of_the_longest_road(last):
+    depth = {}
+    for number in reversed(latest_first(last)):
+        depth[number] = 1 + max((depth[origin] for origin, _ in number.ties), default=0)
+    return walked(sorted(depth, key=depth.get, reverse=True))
+
+
+def as_they_come(last, *, take=-1):
+    """All numbers, each when it is first met: in depth (-1) or in breadth (0)."""
+    order, to_visit = [], [last]
+    while to_visit:
+        number = to_visit.pop(take)
+        if number not in order:
+            order.append(number)
+            to_visit += [origin for origin, _ in number.ties]
+    return order
+
+
+@wrong("walk_without_tape", "you hand on 0.7 of -5.3")
+def depth_first_as_they_come(last):
+    return walked(as_they_come(last))
+
+
+@wrong("walk_without_tape", "For a short road before a long one, at `x`: you hand on")
+def breadth_first_as_they_come(last):
+    return walked(as_they_come(last, take=0))
+
+
+@wrong("walk_without_tape", "keep what arrives last")
+def overwritten_on_the_way(last):
+    return walked(latest_first(last), add=lambda old, new: new)
+
+
+@wrong("walk_without_tape", "keep what arrives first")
+def the_first_road_only(last):
+    return walked(latest_first(last), add=lambda old, new: old or new)
+
+
+@wrong("walk_without_tape", "Yours has 0.0 there")
+def seed_forgotten(last):
+    return walked(latest_first(last), first=0.0)
+
+
+@wrong("walk_without_tape", "Yours has 1.5 there")
+def value_for_the_seed(last):
+    return walked(latest_first(last), first=last.value)
+
+
+@wrong("walk_without_tape", "is used 2 times")
+def down_every_road(last):
+    gradients = {}
+
+    def bring(number, g):
+        gradients[number] = gradients.get(number, 0.0) + g
+        for origin, slope in number.ties:
+            bring(origin, slope(g))
+
+    bring(last, 1.0)
+    return gradients
+
+
+@wrong("walk_without_tape", "you go along every road")
+def every_road_looked_at(last):
+    order = []
+
+    def visit(number):
+        for origin, _ in number.ties:
+            visit(origin)
+        if number not in order:
+            order.append(number)
+
+    visit(last)
+    return walked(order[::-1])
+
+
+@wrong("walk_without_tape", "RecursionError")
+def by_recursion(last):
+    order, met = [], set()
+
+    def visit(number):
+        met.add(number)
+        for origin, _ in number.ties:
+            if origin not in met:
+                visit(origin)
+        order.append(number)
+
+    visit(last)
+    return walked(order[::-1])
+
+
+@wrong("walk_without_tape", "Those without ties need one most")
+def leaves_left_out(last):
+    return {number: g for number, g in in_an_order_found_first(last).items() if number.ties}
+
+
+@wrong("walk_without_tape", "the number `h` has no gradient")
+def leaves_alone(last):
+    gradients = in_an_order_found_first(last)
+    return {n: g for n, g in gradients.items() if n is last or not n.ties}
+
+
+@wrong("walk_without_tape", "`off` has no gradient")
+def zeros_dropped(last):
+    gradients = in_an_order_found_first(last)
+    return {number: g for number, g in gradients.items() if g or number.ties}
+
+
+@wrong("walk_without_tape", "What is left?")
+def added_to_what_is_left(last):
+    order = latest_first(last)
+    last.grad = 1.0
+    for number in order:
+        for origin, slope in number.ties:
+            origin.grad = getattr(origin, "grad", 0.0) + slope(number.grad)
+    return {number: number.grad for number in order}
+
+
+WALKED = {}
+
+
+@wrong("walk_without_tape", "Is an old walk in it?")
+def one_dictionary_for_all_walks(last):
+    WALKED.update(in_an_order_found_first(last))
+    return dict(WALKED)
+
+
+@wrong("walk_without_tape", "at `h`: you hand on 1 of -3")
+def asked_with_one(last):
+    """Takes each slope for a factor."""
+    gradients = dict.fromkeys(latest_first(last), 0.0)
+    gradients[last] = 1.0
+    for number in gradients:
+        for origin, slope in number.ties:
+            gradients[origin] += gradients[number] * slope(1.0)
+    return gradients
+
+
+@wrong("walk_without_tape", "keys are the numbers themselves")
+def by_value(last):
+    return {number.value: g for number, g in in_an_order_found_first(last).items()}
+
+
+@wrong("walk_without_tape", "Yours is a list")
+def a_list_of_gradients(last):
+    return list(in_an_order_found_first(last).values())
+
+
+@wrong("walk_without_tape", "no attribute 'grad'")
+def as_with_the_tape(last):
+    last.grad = 1.0
+    for number in latest_first(last):
+        for origin, slope in number.ties:
+            origin.grad += slope(number.grad)
+    return {number: number.grad for number in latest_first(last)}
+
+
+@wrong("walk_without_tape", "a slope is never used")
+def waiting_for_one_tie_too_many(last):
+    order = latest_first(last)
+    gradients, ready = dict.fromkeys(order, 0.0), [last]
+    waiting = {n: 1 + sum(o is n for each in order for o, _ in each.ties) for n in order}
+    gradients[last] = 1.0
+    while ready:
+        number = ready.pop()
+        for origin, slope in number.ties:
+            gradients[origin] += slope(gradients[number])
+            waiting[origin] -= 1
+            if waiting[origin] == 0:
+                ready.append(origin)
+    return gradients
+
+
+nobody = "no tie leads to the last number, so that its count is never read"
+equal("walk_without_tape", "0 -> -1", nobody)
+equal("walk_without_tape", "0 -> 1", nobody)
+
+
+# 9
 
 
 def gradients(x, y, W1, b1, W2, b2, *, flat=False):
@@ -511,6 +868,28 @@ def sum_of_squares(x, y, W1, b1, W2, b2):
 @wrong("backward_by_hand", "transposed")
 def weights_transposed(x, y, W1, b1, W2, b2):
     return [g.T for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "stopped with ValueError")
+def second_weights_not_turned(x, y, W1, b1, W2, b2):
+    h = np.tanh(x @ W1 + b1)
+    dyhat = 2 * (h @ W2 + b2 - y) / y.size
+    dz = dyhat @ W2 * (1 - h**2)
+    return x.T @ dz, dz.sum(0), h.T @ dyhat, dyhat.sum(0)
+
+
+@wrong("backward_by_hand", "for a batch of one")
+def twelve_entries_always(x, y, W1, b1, W2, b2):
+    return [g * y.size / 12 for g in in_numpy(x, y, W1, b1, W2, b2)]
+
+
+@wrong("backward_by_hand", "The dW1 for a batch of one and as many")
+def turned_only_where_it_must_be(x, y, W1, b1, W2, b2):
+    h = np.tanh(x @ W1 + b1)
+    dyhat = 2 * (h @ W2 + b2 - y) / y.size
+    dh = dyhat @ (W2 if len(W2) == len(b2) else W2.T)
+    dz = dh * (1 - h**2)
+    return x.T @ dz, dz.sum(0), h.T @ dyhat, dyhat.sum(0)
 
 
 @wrong("backward_by_hand", "changed its argument `W2`")
@@ -658,6 +1037,25 @@ def the_last_path_doubled(w, x1, x2):
     return 2 * (1 - np.tanh(w * h + x2) ** 2) * h
 
 
+@wrong("sum_to_shape", "from (3, 3) to (3,)")
+def axes_found_by_their_sizes(gradient, shape):
+    """Keeps the first axis of each size that is wanted."""
+    axes, wanted = [], list(shape)
+    for axis, size in enumerate(gradient.shape):
+        if size in wanted:
+            wanted.remove(size)
+        else:
+            axes.append(axis)
+    return gradient.sum(axis=tuple(axes)).reshape(shape)
+
+
+@wrong("sum_to_shape", "from (2, 3, 4) to (4,)")
+def one_axis_in_front_at_most(gradient, shape):
+    if gradient.shape[1:] == (3, 4) and shape == (4,):
+        return gradient.sum(axis=0)[0]
+    return all_axes_at_once(gradient, shape)
+
+
 @wrong("sum_to_shape", "one copy")
 def one_copy_kept(gradient, shape):
     return gradient[0]
@@ -708,10 +1106,4 @@ def backward_never_called(x, y, W1, b1, W2, b2):
 # The tests
 
 
-class TestAnswers(answers.tests()):
-    test_hints_come_in_three_steps = None  # one exercise has four
-
-
-@pytest.mark.parametrize("name", STUBS)
-def test_every_exercise_has_at_least_two_hints(name: str) -> None:
-    assert len(getattr(checks.backprop, name).hints) >= 2
+TestAnswers = answers.tests()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from decimal import Decimal
 
 import numpy as np
 import torch
@@ -13,18 +14,8 @@ from torch.nn import functional
 from companion import gradients as room
 from tests.checks._both_ways import Answers
 
-STUBS = {
-    "scales": lambda shape: ...,
-    "powers_of_ten": lambda slopes: ...,
-    "clip_all": lambda gradients, max_norm: ...,
-    "batch_norm": lambda x, gamma, beta, mean, variance, momentum, training: ...,
-    "layer_norm": lambda x, gamma, beta: ...,
-    "residual_block": lambda x, W1, b1, W2, b2: ...,
-    "open_gate": lambda lstm, bias: ...,
-}
-
-answers = Answers("gradients", STUBS)
-right, wrong = answers.right, answers.wrong
+answers = Answers("gradients")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
 
 # 1
@@ -159,6 +150,21 @@ def without_the_bound(shape):
     return by_formula(shape)[:2]
 
 
+@wrong("scales", "`he` goes by the larger of K and D")
+def fan_by_the_larger_side(shape):
+    return scaled(he=lambda K, D: math.sqrt(2 / max(K, D)))(shape)
+
+
+@wrong("scales", "for a variance of 1 / D")
+def bound_without_the_two(shape):
+    return scaled(bound=lambda K, D: math.sqrt(3 / D))(shape)
+
+
+@wrong("scales", "`xavier for the shape (300, 12)` is too large")
+def sizes_of_the_first_layer(shape):
+    return by_formula((50, 180))
+
+
 # 2
 
 
@@ -187,7 +193,7 @@ def sign_kept_in_the_logarithm(slopes):
     return sum(math.log10(slope) for slope in slopes)
 
 
-@wrong("powers_of_ten", "With 3000 slopes the product is 0")
+@wrong("powers_of_ten", "With 3000 slopes the result is infinite")
 def multiplied_first(slopes):
     return slopes.abs().prod().log10()
 
@@ -247,9 +253,9 @@ def noughts_counted(slopes):
     return -slopes.abs().log10().sum()
 
 
-@wrong("powers_of_ten", "The result with 3000 slopes is too large")
-def ten_slopes_at_most(slopes):
-    return slopes[:10].abs().log10().sum()
+@wrong("powers_of_ten", "the first six slopes")
+def six_slopes_at_most(slopes):
+    return slopes[:6].abs().log10().sum()
 
 
 @wrong("powers_of_ten", "a number for each slope")
@@ -262,6 +268,41 @@ def made_positive_in_place(slopes):
     return slopes.abs_().log10().sum()
 
 
+@right("powers_of_ten")
+def hundred_by_hundred(slopes):
+    return sum(float(part.prod().abs().log10()) for part in slopes.double().chunk(60))
+
+
+@right("powers_of_ten")
+def in_decimal_numbers(slopes):
+    return math.prod(map(Decimal, slopes.tolist())).copy_abs().log10()
+
+
+@wrong("powers_of_ten", "You round to a whole power")
+def noughts_alone(slopes):
+    return math.floor(slopes.abs().log10().sum())
+
+
+@wrong("powers_of_ten", "The result with 6 slopes holds NaN or infinity")
+def negative_slopes_cut(slopes):
+    return slopes.relu().log10().sum()
+
+
+@wrong("powers_of_ten", "The result with 3000 slopes is too large.")
+def kept_away_from_nought(slopes):
+    return (slopes.abs() + 1e-8).log10().sum()
+
+
+@wrong("powers_of_ten", "leaves out the first slope")
+def counted_from_one(slopes):
+    return sum(math.log10(abs(slopes[t])) for t in range(1, len(slopes)))
+
+
+a_reading = "nothing is trained through this number: it is read"
+equal("powers_of_ten", "the result is detached", a_reading)
+equal("powers_of_ten", "all is done under no_grad", a_reading)
+
+
 # 3
 
 
@@ -272,7 +313,7 @@ def norm_of(gradients):
 @right("clip_all")
 def by_one_long_tensor(gradients, max_norm):
     total = norm_of(gradients)
-    return [g * max_norm / total if total > max_norm else g for g in gradients]
+    return [g * max_norm / total if total > max_norm else 1 * g for g in gradients]
 
 
 @right("clip_all")
@@ -349,7 +390,8 @@ def by_the_longest_tensor(gradients, max_norm):
 
 @wrong("clip_all", "mean of squares")
 def by_the_root_of_a_mean(gradients, max_norm):
-    return cut(gradients, max_norm, norm_of(gradients) / 14**0.5)
+    size = sum(g.numel() for g in gradients)
+    return cut(gradients, max_norm, norm_of(gradients) / size**0.5)
 
 
 @wrong("clip_all", "The norm is 1 now")
@@ -397,6 +439,43 @@ def left_flat(gradients, max_norm):
     return [g.flatten() for g in by_one_long_tensor(gradients, max_norm)]
 
 
+@wrong("clip_all", "also where nothing is shortened")
+def old_list_where_nothing_is_too_long(gradients, max_norm):
+    return by_one_long_tensor(gradients, max_norm) if norm_of(gradients) > max_norm else gradients
+
+
+@wrong("clip_all", "yours gave 3")
+def three_tensors_at_most(gradients, max_norm):
+    return by_one_long_tensor(gradients[:3], max_norm)
+
+
+@wrong("clip_all", "by the first tensor")
+def by_the_first_tensor(gradients, max_norm):
+    return cut(gradients, max_norm, gradients[0].norm())
+
+
+@wrong("clip_all", "every gradient to the norm 1")
+def always_brought_to_one(gradients, max_norm):
+    return [g / norm_of(gradients) for g in gradients]
+
+
+@wrong("clip_all", "every entry is 0.4 times")
+def max_norm_ignored(gradients, max_norm):
+    return cut(gradients, 1.0, norm_of(gradients))
+
+
+@wrong("clip_all", "every entry is 3.8 times")
+def square_of_the_norm_compared(gradients, max_norm):
+    total = norm_of(gradients)
+    return [g * max_norm / total if total**2 > max_norm else 1 * g for g in gradients]
+
+
+equal("clip_all", "total > max_norm -> total >= max_norm", "the factor of equal lengths is 1")
+the_end = "gradients are the end of the way back: nothing is trained through them"
+equal("clip_all", "the result is detached", the_end)
+equal("clip_all", "all is done under no_grad", the_end)
+
+
 # 4
 
 
@@ -407,7 +486,7 @@ def by_torch(x, gamma, beta, mean, variance, momentum, training):
     return y, mean, variance
 
 
-@right("batch_norm")
+@wrong("batch_norm", "No gradient comes back to `gamma`, `beta`. A copy")
 def by_the_layer_of_the_chapter(x, gamma, beta, mean, variance, momentum, training):
     layer = room.BatchNorm(x.shape[1], momentum=momentum).train(training)
     state = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": variance}
@@ -416,6 +495,30 @@ def by_the_layer_of_the_chapter(x, gamma, beta, mean, variance, momentum, traini
 
 
 @right("batch_norm")
+def by_the_layer_with_these_weights(x, gamma, beta, mean, variance, momentum, training):
+    layer = nn.BatchNorm1d(len(gamma), momentum=momentum).train(training)
+    state = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": variance}
+    state |= {"running_mean": mean.clone(), "running_var": variance.clone()}
+    y = torch.func.functional_call(layer, state, (x,))
+    return y, state["running_mean"], state["running_var"]
+
+
+@right("batch_norm")
+def column_by_column(x, gamma, beta, mean, variance, momentum, training):
+    outputs, means, variances = [], [], []
+    for d, column in enumerate(x.T):
+        N, centre, spread = len(column), mean[d], variance[d]
+        if training:
+            centre = sum(column) / N
+            spread = sum((each - centre) ** 2 for each in column) / N
+        outputs.append(gamma[d] * (column - centre) / torch.sqrt(spread + 0.00001) + beta[d])
+        means.append(mean[d] + momentum * (centre - mean[d]) if training else mean[d])
+        wide = spread * N / (N - 1) if training else variance[d]
+        variances.append(variance[d] + momentum * (wide - variance[d]))
+    return torch.stack(outputs, 1), torch.stack(means).tolist(), [float(v) for v in variances]
+
+
+@wrong("batch_norm", "Yours is of the type ndarray")
 def by_numpy(x, gamma, beta, mean, variance, momentum, training):
     x, mean, variance = (each.double().numpy() for each in (x, mean, variance))
     centre, spread = (x.mean(0), x.var(0)) if training else (mean, variance)
@@ -516,7 +619,7 @@ def running_mean_that_grows(x, gamma, beta, mean, variance, momentum, training):
 @wrong("batch_norm", "You normalise each row")
 def rows_for_columns(x, gamma, beta, mean, variance, momentum, training):
     y, *new = by_torch(x, gamma, beta, mean, variance, momentum, training)
-    return functional.layer_norm(x, (3,), gamma, beta) if training else y, *new
+    return functional.layer_norm(x, x.shape[1:], gamma, beta) if training else y, *new
 
 
 @wrong("batch_norm", "whole table at once")
@@ -546,12 +649,12 @@ def root_forgotten(x, gamma, beta, mean, variance, momentum, training):
 
 @wrong("batch_norm", "`gamma` is missing")
 def not_scaled(x, gamma, beta, mean, variance, momentum, training):
-    return by_torch(x, torch.ones(3), beta, mean, variance, momentum, training)
+    return by_torch(x, torch.ones_like(gamma), beta, mean, variance, momentum, training)
 
 
 @wrong("batch_norm", "`beta` is missing")
 def not_shifted(x, gamma, beta, mean, variance, momentum, training):
-    return by_torch(x, gamma, torch.zeros(3), mean, variance, momentum, training)
+    return by_torch(x, gamma, torch.zeros_like(beta), mean, variance, momentum, training)
 
 
 @wrong("batch_norm", "`gamma` and `beta` have changed places")
@@ -582,6 +685,47 @@ def output_alone(x, gamma, beta, mean, variance, momentum, training):
     return by_batch(x, gamma, beta, mean, variance, training)
 
 
+@wrong("batch_norm", "Your mean and variance let no gradient through")
+def statistics_held_fast(x, gamma, beta, mean, variance, momentum, training):
+    y = by_batch(x.detach(), gamma, beta, mean, variance, training)
+    slope = gamma / ((x.var(0, correction=0) if training else variance) + 1e-5).sqrt()
+    y = y + (x - x.detach()) * slope.detach()
+    return y, *by_torch(x, gamma, beta, mean, variance, momentum, training)[1:]
+
+
+@wrong("batch_norm", "Your mean lets no gradient through")
+def mean_held_fast(x, gamma, beta, mean, variance, momentum, training):
+    centre, spread = (x.mean(0).detach(), x.var(0, correction=0)) if training else (mean, variance)
+    y = normalised(x, gamma, beta, centre, spread)
+    return y, *by_torch(x, gamma, beta, mean, variance, momentum, training)[1:]
+
+
+@wrong("batch_norm", "does not know how it was made")
+def all_without_gradient(x, gamma, beta, mean, variance, momentum, training):
+    with torch.no_grad():
+        return by_torch(x, gamma, beta, mean, variance, momentum, training)
+
+
+@wrong("batch_norm", "`mean with training=True` is wrong in 4 of 4 entries")
+def momentum_of_the_first_call(x, gamma, beta, mean, variance, momentum, training):
+    y, _, new = by_torch(x, gamma, beta, mean, variance, momentum, training)
+    return y, by_torch(x, gamma, beta, mean, variance, 0.3, training)[1], new
+
+
+@wrong("batch_norm", "`variance of a single row in evaluation` holds NaN")
+def a_step_of_nought_in_evaluation(x, gamma, beta, mean, variance, momentum, training):
+    y, *_ = by_torch(x, gamma, beta, mean, variance, momentum, training)
+    step = momentum * training
+    return y, mean + step * (x.mean(0) - mean), variance + step * (x.var(0) - variance)
+
+
+@wrong("batch_norm", "The root is drawn twice")
+def deviation_for_variance(x, gamma, beta, mean, variance, momentum, training):
+    y, *new = by_torch(x, gamma, beta, mean, variance, momentum, training)
+    twice = normalised(x, gamma, beta, x.mean(0), x.std(0, correction=0))
+    return twice if training else y, *new
+
+
 # 5
 
 
@@ -590,7 +734,7 @@ def layer_by_torch(x, gamma, beta):
     return functional.layer_norm(x, x.shape[-1:], gamma, beta)
 
 
-@right("layer_norm")
+@wrong("layer_norm", "No gradient comes back to `gamma`, `beta`.")
 def by_the_other_layer_of_the_chapter(x, gamma, beta):
     layer = room.LayerNorm(x.shape[-1])
     layer.load_state_dict({"weight": gamma, "bias": beta})
@@ -614,7 +758,7 @@ def by_the_batch(x, gamma, beta):
     return over(0, x=x, gamma=gamma, beta=beta)
 
 
-@wrong("layer_norm", "over time")
+@wrong("layer_norm", "over time: a word would see the words after it")
 def by_the_axis_of_the_first_call(x, gamma, beta):
     return over(1, x=x, gamma=gamma, beta=beta)
 
@@ -631,11 +775,11 @@ def all_but_the_first_axis(x, gamma, beta):
 
 @wrong("layer_norm", "over all but the last axis")
 def all_but_the_last_axis_of_texts(x, gamma, beta):
-    axes = (0, 1) if x.dim() == 3 else (1,)
+    axes = range(x.dim() - 1)
     return over(*axes, x=x, gamma=gamma, beta=beta)
 
 
-@wrong("layer_norm", "It divides by N")
+@wrong("layer_norm", "You divide by D - 1 for the variance that normalises. It divides by D.")
 def unbiased(x, gamma, beta):
     return over(-1, x=x, gamma=gamma, beta=beta, correction=1)
 
@@ -663,15 +807,15 @@ def only_centred(x, gamma, beta):
 
 @wrong("layer_norm", "`gamma` and `beta` are missing")
 def ends_forgotten(x, gamma, beta):
-    return functional.layer_norm(x, (4,))
+    return functional.layer_norm(x, x.shape[-1:])
 
 
 @wrong("layer_norm", "`gamma` multiplies `beta` too")
 def shifted_before_it_is_scaled(x, gamma, beta):
-    return gamma * (functional.layer_norm(x, (4,)) + beta)
+    return gamma * (functional.layer_norm(x, x.shape[-1:]) + beta)
 
 
-@wrong("layer_norm", "The result for shape (2, 3, 4) is wrong")
+@wrong("layer_norm", "The result for shape (2, 3, 6) is wrong")
 def texts_bent(x, gamma, beta):
     y = layer_by_torch(x, gamma, beta)
     return y.tanh() if x.dim() == 3 else y
@@ -688,6 +832,44 @@ def centred_in_place(x, gamma, beta):
     return layer_by_torch(x, gamma, beta)
 
 
+@right("layer_norm")
+def by_sums_of_products(x, gamma, beta):
+    centred = x - x.mean(-1, keepdim=True)
+    variance = torch.einsum("...d,...d->...", centred, centred) / x.shape[-1]
+    return torch.addcmul(beta, gamma, centred * torch.rsqrt(variance + 1e-5)[..., None])
+
+
+@wrong("layer_norm", "in the variance neither")
+def by_the_root_of_mean_squares(x, gamma, beta):
+    return normalised(x, gamma, beta, 0, (x**2).mean(-1, keepdim=True))
+
+
+@wrong("layer_norm", "in its line 3")
+def features_of_the_first_call(x, gamma, beta):
+    return functional.layer_norm(x, (4,), gamma, beta)
+
+
+@wrong("layer_norm", "over the last axis but one")
+def by_the_axis_before_the_last(x, gamma, beta):
+    return over(-2, x=x, gamma=gamma, beta=beta)
+
+
+@wrong("layer_norm", "Your variance lets no gradient through")
+def variance_held_fast(x, gamma, beta):
+    variance = x.var(-1, keepdim=True, correction=0).detach()
+    return normalised(x, gamma, beta, x.mean(-1, keepdim=True), variance)
+
+
+@wrong("layer_norm", "No gradient comes back to `gamma`. A copy")
+def gamma_from_its_data(x, gamma, beta):
+    return layer_by_torch(x, gamma.data, beta)
+
+
+@wrong("layer_norm", "does not know how it was made")
+def normalised_and_detached(x, gamma, beta):
+    return layer_by_torch(x, gamma, beta).detach()
+
+
 # 6
 
 
@@ -697,11 +879,19 @@ def by_torch_functions(x, W1, b1, W2, b2):
 
 
 @right("residual_block")
-def by_the_module_of_the_chapter(x, W1, b1, W2, b2):
-    first, second = nn.Linear(4, 6), nn.Linear(6, 4)
-    first.load_state_dict({"weight": W1, "bias": b1})
+def by_the_module_with_these_weights(x, W1, b1, W2, b2):
+    first, second = nn.Linear(*W1.T.shape), nn.Linear(*W2.T.shape)
+    block = room.Residual(nn.Sequential(first, nn.ReLU(), second))
+    names = (name for name, _ in block.named_parameters())
+    weights = dict(zip(names, (W1, b1, W2, b2), strict=True))
+    return torch.func.functional_call(block, weights, (x,))
+
+
+@wrong("residual_block", "No gradient comes back to `W2`, `b2`. A copy")
+def copied_into_a_layer(x, W1, b1, W2, b2):
+    second = nn.Linear(*W2.T.shape)
     second.load_state_dict({"weight": W2, "bias": b2})
-    return room.Residual(nn.Sequential(first, nn.ReLU(), second))(x)
+    return x + second(torch.relu(x @ W1.T + b1))
 
 
 @right("residual_block")
@@ -820,6 +1010,35 @@ def added_in_place(x, *weights):
     return x
 
 
+@wrong("residual_block", "No gradient comes back to `W1`, `b1`. A copy")
+def note_detached_half_way(x, *weights):
+    return x + noted(x, *weights, bend=lambda z: torch.relu(z).detach())
+
+
+@wrong("residual_block", "by the skip alone")
+def note_on_a_copy_of_x(x, *weights):
+    return x + noted(x.detach(), *weights)
+
+
+@wrong("residual_block", "`W1`, `b1`, `W2`, `b2`. A copy, `detach` or `no_grad` cuts it off.")
+def branch_without_gradient(x, *weights):
+    with torch.no_grad():
+        note = noted(x, *weights)
+    return x + note
+
+
+@wrong("residual_block", "You add x twice")
+def skip_inside_the_branch_too(x, *weights):
+    return x + by_torch_functions(x, *weights)
+
+
+@wrong("residual_block", "No gradient goes back through your result: ")
+def bent_by_hand_in_place(x, W1, b1, W2, b2):
+    h = torch.relu(x @ W1.T + b1)
+    h *= h > 0
+    return x + h @ W2.T + b2
+
+
 # 7
 
 
@@ -890,12 +1109,12 @@ def third_block(lstm, bias):
     return filled(lstm, ih=bias, hh=0, gates="g")
 
 
-@wrong("open_gate", "You set i and f.")
-def first_half(lstm, bias):
-    return filled(lstm, ih=bias, hh=0, gates="if")
+@wrong("open_gate", "You set f and g.")
+def inner_half(lstm, bias):
+    return filled(lstm, ih=bias, hh=0, gates="fg")
 
 
-@wrong("open_gate", "counts twice")
+@wrong("open_gate", "`bias` twice, in sum")
 def both_biases(lstm, bias):
     return filled(lstm, ih=bias, hh=bias)
 
@@ -973,6 +1192,37 @@ def not_returned(lstm, bias):
 def with_the_tape_running(lstm, bias):
     lstm.bias_ih_l0[4:8] = bias
     return lstm
+
+
+@wrong("open_gate", "`weight_ih_l0` asks for no gradient any more")
+def frozen(lstm, bias):
+    return filled(lstm.requires_grad_(False), ih=bias, hh=0)
+
+
+@wrong("open_gate", "You switched gradients off for good")
+def gradients_switched_off(lstm, bias):
+    torch.set_grad_enabled(False)
+    return filled(lstm, ih=bias, hh=0)
+
+
+@wrong("open_gate", "In `bias_ih_l0` other numbers than those of f have changed")
+def pairs_put_together(lstm, bias):
+    for name in [name for name in lstm.state_dict() if "bias_ih" in name]:
+        ih, hh = (lstm.get_parameter(each).data for each in (name, name.replace("ih", "hh")))
+        ih += hh
+        hh.zero_()
+    return filled(lstm, ih=bias)
+
+
+@wrong("open_gate", "You set i and f. f alone is to open, the second")
+def size_of_the_first_lstm(lstm, bias):
+    for name, p in lstm.named_parameters():
+        if "bias" in name:
+            p.data[4:8] = bias / 2
+    return lstm
+
+
+equal("open_gate", "'ih' in name -> 'ih' not in name", "the sum is the same")
 
 
 # The tests

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from companion import text  # names the backend, so it comes before Keras
 
 # isort: split
@@ -29,18 +31,8 @@ class Stub(keras.layers.Layer):
         return ...
 
 
-STUBS = {
-    "encode": lambda text, index: ...,
-    "pad": lambda rows, length, *, padding="pre", truncating="pre": ...,
-    "count_parameters": lambda V, D, H: ...,
-    "masked_mean": lambda x, ids: ...,
-    "report": lambda probabilities, labels, *, threshold=0.5: ...,
-    "focal_loss": lambda y_true, y_pred, *, gamma=2.0: ...,
-    "SoftPool": Stub,
-}
-
-answers = Answers("keras_overview", STUBS)
-right, wrong = answers.right, answers.wrong
+answers = Answers("keras_overview")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
 
 # 1
@@ -67,12 +59,12 @@ def unknown_is_padding(text, index):
     return [index.get(word, 0) for word in text.lower().split()]
 
 
-@wrong("encode", "5 numbers for 6 words")
+@wrong("encode", "drops unknown words")
 def unknown_dropped(text, index):
     return [index[word] for word in text.lower().split() if word in index]
 
 
-@wrong("encode", "28 numbers for 6 words")
+@wrong("encode", "48 numbers for 12 words")
 def letter_by_letter(text, index):
     return [index.get(letter, index["<unk>"]) for letter in text.lower()]
 
@@ -92,17 +84,17 @@ def unknown_is_none(text, index):
     return [index.get(word) for word in text.lower().split()]
 
 
-@wrong("encode", "KeyError: 'utterly'")
+@wrong("encode", "KeyError: 'at'")
 def unknown_not_expected(text, index):
     return [index[word] for word in text.lower().split()]
 
 
 @wrong("encode", "invent a number")
 def unknown_is_new(text, index):
-    return [index.get(word, len(index) + 1) for word in text.lower().split()]
+    return [index.get(word, max(index.values()) + 1) for word in text.lower().split()]
 
 
-@wrong("encode", "changed `index`")
+@wrong("encode", "changed its argument `index`")
 def unknown_is_learned(text, index):
     return [index.setdefault(word, len(index) + 1) for word in text.lower().split()]
 
@@ -115,6 +107,37 @@ def unknown_is_one(text, index):
 @wrong("encode", "second space")
 def parted_at_each_space(text, index):
     return [index.get(word, index["<unk>"]) for word in text.lower().split(" ")]
+
+
+@right("encode")
+def by_what_is_not_white(text, index):
+    return [index.get(word, index["<unk>"]) for word in re.findall(r"\S+", text.lower())]
+
+
+@wrong("encode", "A word that comes again")
+def each_word_once(text, index):
+    return [index.get(word, index["<unk>"]) for word in dict.fromkeys(text.lower().split())]
+
+
+@wrong("encode", "You clean signs away")
+def signs_stripped(text, index):
+    return [index.get(word.strip(",.!"), index["<unk>"]) for word in text.lower().split()]
+
+
+@wrong("encode", "count the places")
+def places_for_numbers(text, index):
+    places = list(index)
+    return [places.index(w if w in index else "<unk>") for w in text.lower().split()]
+
+
+@wrong("encode", "Without words the list is empty")
+def never_empty(text, index):
+    return with_get(text, index).tolist() or [index["<unk>"]]
+
+
+@wrong("encode", "Asked is a flat list")
+def a_batch_of_one(text, index):
+    return [with_get(text, index).tolist()]
 
 
 # 2
@@ -171,7 +194,7 @@ def fills_up_with_one(rows, length, **settings):
     return by_keras(rows, length, value=1, **settings)
 
 
-@wrong("pad", "is wrong in 11 of 12 entries")
+@wrong("pad", "The result for length 3 is wrong in 11 of 12 entries")
 def fills_up_with_one_and_turns_round(rows, length, **settings):
     return np.flip(by_keras(rows, length, value=1, **settings))
 
@@ -181,16 +204,52 @@ def never_cut(rows, length, *, padding="pre", truncating="pre"):
     return [[0] * (length - len(row)) + row for row in rows]
 
 
-@wrong("pad", "shorter than")
+@wrong("pad", "A short row stays short")
 def never_filled(rows, length, *, padding="pre", truncating="pre"):
     return [row[-length:] for row in rows]
 
 
-@wrong("pad", "changed the rows")
+@wrong("pad", "changed its argument `rows`")
 def rows_cut_in_place(rows, length, *, padding="pre", truncating="pre"):
     for row in rows:
         del row[:-length]
     return [[0] * (length - len(row)) + row for row in rows]
+
+
+@right("pad")
+def number_by_number(rows, length, *, padding="pre", truncating="pre"):
+    padded = [list(row) for row in rows]
+    for row in padded:
+        while len(row) > length:
+            row.pop(0 if truncating == "pre" else -1)
+        while len(row) < length:
+            row.insert(0 if padding == "pre" else len(row), 0)
+    return tuple(map(tuple, padded))
+
+
+@wrong("pad", "neither `padding` nor `truncating` is given you fill")
+def fills_up_at_the_end_unless_told(rows, length, *, padding="post", truncating="pre"):
+    return by_keras(rows, length, padding=padding, truncating=truncating)
+
+
+@wrong("pad", "neither `padding` nor `truncating` is given you cut")
+def cuts_at_the_end_unless_told(rows, length, *, padding="pre", truncating="post"):
+    return by_keras(rows, length, padding=padding, truncating=truncating)
+
+
+@wrong("pad", "With truncating='post' you fill a short row up at the wrong end. What holds then")
+def fills_up_where_it_is_told_to_cut(rows, length, *, padding=None, truncating="pre"):
+    return by_keras(rows, length, padding=padding or truncating, truncating=truncating)
+
+
+@wrong("pad", "The row [2, 9] should come out with 5 numbers. Yours has 3.")
+def length_of_the_first_call(rows, length, **settings):
+    return by_keras(rows, 3, **settings)
+
+
+@wrong("pad", "The row [7] should come out with 3 numbers. Yours has 4.")
+def zeros_for_a_whole_row(rows, length, *, padding="pre", truncating="pre"):
+    return [[0] * length + row for row in rows]
 
 
 # 3
@@ -279,6 +338,21 @@ def a_row_for_padding(V, D, H):
     return count(V + 1, D, H)
 
 
+@wrong("count_parameters", "Two rows too many")
+def rows_for_padding_and_unknown(V, D, H):
+    return count(V + 2, D, H)
+
+
+@wrong("count_parameters", "one bias for each gate")
+def a_bias_for_a_gate(V, D, H):
+    return count(V, D, H, bias=0) + 4
+
+
+@wrong("count_parameters", "The LSTM is missing")
+def no_lstm(V, D, H):
+    return count(V, D, H, gates=0)
+
+
 # 4
 
 
@@ -350,7 +424,7 @@ def nothing_by_nothing(x, ids):
     return (x * keep[:, :, None]).sum(axis=1) / keep.sum(axis=1)[:, None]
 
 
-@wrong("masked_mean", "padding alone is wrong in 4 of 6")
+@wrong("masked_mean", "padding alone is wrong in 4 of 8")
 def plain_mean_without_words(x, ids):
     return np.array([(r[i != 0] if i.any() else r).mean(0) for r, i in zip(x, ids, strict=True)])
 
@@ -360,7 +434,7 @@ def five_words_at_most(x, ids):
     return text_by_text(x[:, :5], ids[:, :5])
 
 
-@wrong("masked_mean", "shape (3, 2), yours has (3, 5)")
+@wrong("masked_mean", "shape (4, 2), yours has (4, 5)")
 def mean_over_the_features(x, ids):
     return x.mean(axis=2) * (ids != 0)
 
@@ -369,6 +443,39 @@ def mean_over_the_features(x, ids):
 def padding_set_to_zero_in_place(x, ids):
     x[ids == 0] = 0
     return x.sum(axis=1) / np.maximum((ids != 0).sum(axis=1)[:, None], 1)
+
+
+@right("masked_mean")
+def number_by_number_in_python(x, ids):
+    means = []
+    for vectors, numbers in zip(x, ids, strict=True):
+        words = [list(v) for v, i in zip(vectors, numbers, strict=True) if i]
+        columns = zip(*words, strict=True) if words else []
+        means.append([sum(column) / len(words) for column in columns] or [0.0] * x.shape[2])
+    return means
+
+
+@wrong("masked_mean", "leave out the words with number 1")
+def unknown_words_left_out(x, ids):
+    return mean_of(x, ids > 1, (ids > 1).sum(axis=1)[:, None])
+
+
+@wrong("masked_mean", "but count all words")
+def unknown_words_counted_only(x, ids):
+    return mean_of(x, ids > 1, (ids != 0).sum(axis=1)[:, None])
+
+
+@wrong("masked_mean", "by 2 where a text has one word")
+def two_words_at_least(x, ids):
+    return mean_of(x, ids != 0, np.maximum((ids != 0).sum(axis=1)[:, None], 2))
+
+
+@wrong("masked_mean", "a batch of one should have shape (1, 2), yours has (2,)")
+def batch_of_one_squeezed(x, ids):
+    return np.squeeze(text_by_text(x, ids))
+
+
+equal("masked_mean", "np.maximum(words, 1) -> np.maximum(1, words)", "the larger of two is one")
 
 
 # 5
@@ -396,14 +503,14 @@ def by_torch_in_pairs(probabilities, labels, *, threshold=0.5):
     return [matrix, matrix.trace() / matrix.sum()]
 
 
-@wrong("report", "`matrix` looks at 100 pairs for 10 reviews")
+@wrong("report", "`matrix` looks at N times N pairs")
 def column_against_row(probabilities, labels, *, threshold=0.5):
     guess = probabilities >= threshold
     matrix = [[np.sum((labels == i) & (guess == j)) for j in (0, 1)] for i in (0, 1)]
     return matrix, np.mean(guess == labels)
 
 
-@wrong("report", "`accuracy` looks at 100 pairs")
+@wrong("report", "`accuracy` looks at N times N pairs")
 def column_against_row_in_the_accuracy(probabilities, labels, *, threshold=0.5):
     matrix, _ = four_counts(probabilities, labels, threshold=threshold)
     return matrix, np.mean((probabilities >= threshold) == labels)
@@ -415,13 +522,13 @@ def transposed(probabilities, labels, *, threshold=0.5):
     return np.transpose(matrix), accuracy
 
 
-@wrong("report", "at the threshold counts as good")
+@wrong("report", "`round` makes 0.5 a 0")
 def rounded(probabilities, labels, *, threshold=0.5):
     guess = np.round(probabilities)
     return four_counts(guess, labels)
 
 
-@wrong("report", "threshold is fixed")
+@wrong("report", "threshold is fixed in your code. Use")
 def threshold_fixed(probabilities, labels, *, threshold=0.5):
     return four_counts(probabilities, labels)
 
@@ -479,6 +586,44 @@ def classes_that_occur(probabilities, labels, *, threshold=0.5):
 @wrong("report", "has 2 results (matrix, accuracy)")
 def matrix_alone(probabilities, labels, *, threshold=0.5):
     return np.array(four_counts(probabilities, labels, threshold=threshold)[0])
+
+
+@wrong("report", "`accuracy` takes 0.5 for the threshold")
+def threshold_of_the_accuracy_fixed(probabilities, labels, *, threshold=0.5):
+    matrix, _ = four_counts(probabilities, labels, threshold=threshold)
+    return matrix, four_counts(probabilities, labels)[1]
+
+
+@wrong("report", "at the threshold counts as good. Yours")
+def threshold_left_out(probabilities, labels, *, threshold=0.5):
+    return four_counts(probabilities > threshold, labels)
+
+
+@wrong("report", "`accuracy` counts a probability at the threshold as bad")
+def threshold_left_out_of_the_accuracy(probabilities, labels, *, threshold=0.5):
+    matrix, _ = four_counts(probabilities, labels, threshold=threshold)
+    return matrix, threshold_left_out(probabilities, labels, threshold=threshold)[1]
+
+
+@wrong("report", "Where no threshold is given it is 0.5")
+def another_threshold_unless_told(probabilities, labels, *, threshold=0.75):
+    return four_counts(probabilities, labels, threshold=threshold)
+
+
+@wrong("report", "is below the threshold")
+def guesses_turned_round(probabilities, labels, *, threshold=0.5):
+    return four_counts(probabilities < threshold, labels)
+
+
+@wrong("report", "`accuracy with threshold=0.25` is too small")
+def ten_reviews_always(probabilities, labels, *, threshold=0.5):
+    matrix, _ = four_counts(probabilities, labels, threshold=threshold)
+    return matrix, (matrix[0][0] + matrix[1][1]) / 10
+
+
+equal("report", "0 -> -1", "the first of one column is the last")
+counts = "a count that is kept as 3.0 is the count 3; the task leaves the type open"
+equal("report", "np.zeros((2, 2), dtype=int) -> np.zeros((2, 2))", counts)
 
 
 # 6
@@ -547,7 +692,7 @@ def labels_swapped(y_true, y_pred, *, gamma=2.0):
     return by_torch(1 - y_true, y_pred, gamma=gamma)
 
 
-@wrong("focal_loss", "gamma stays the same")
+@wrong("focal_loss", "Your gamma stays 2")
 def gamma_fixed(y_true, y_pred, *, gamma=2.0):
     return by_torch(y_true, y_pred, gamma=2.0)
 
@@ -615,6 +760,44 @@ def factor_without_gradient(y_true, y_pred, *, gamma=2.0):
     return -ops.stop_gradient((1 - q) ** gamma) * ops.log(q)
 
 
+@wrong("focal_loss", "Where no gamma is given it is 2")
+def cross_entropy_unless_told(y_true, y_pred, *, gamma=0.0):
+    return by_torch(y_true, y_pred, gamma=gamma)
+
+
+@wrong("focal_loss", "wrong in 1 of 6 entries")
+def clipped_too_early(y_true, y_pred, *, gamma=2.0):
+    _, _, q = flat(y_true, y_pred)
+    return focal(ops.clip(q, 0.01, 0.99), gamma)
+
+
+@wrong("focal_loss", "The result for one review should have shape (1,), yours has ()")
+def one_review_squeezed(y_true, y_pred, *, gamma=2.0):
+    return ops.squeeze(by_torch(y_true, y_pred, gamma=gamma))
+
+
+@wrong("focal_loss", "takes the power of p")
+def factor_of_the_guess(y_true, y_pred, *, gamma=2.0):
+    _, p, q = flat(y_true, y_pred)
+    return (1 - p) ** gamma * focal(q, 0.0)
+
+
+@wrong("focal_loss", "label 1 cost nothing")
+def the_other_half(y_true, y_pred, *, gamma=2.0):
+    y, _, q = flat(y_true, y_pred)
+    return (1 - y) * focal(q, gamma)
+
+
+clipped = "ops.clip(q, 1e-07, 1 - 1e-07) -> ops.clip(1e-07, q, 1 - 1e-07)"
+equal("focal_loss", clipped, "1e-7, but q at least, and 1 - 1e-7 at most, is the same")
+at_one = "at q = 1 loss and gradient are 0 without a clip, where gamma is 1 or more, as it is there"
+equal("focal_loss", "1 - 1e-07 -> 1 + 1e-07", at_one)
+equal("focal_loss", "1 -> 2 (place 3)", at_one)
+near = "how near to 0 and 1 the loss is cut off the task leaves open"
+equal("focal_loss", "1e-07 -> 2e-07", near)
+equal("focal_loss", "1e-07 -> 2e-07 (place 2)", near)
+
+
 # 7
 
 
@@ -634,7 +817,6 @@ class ByOps(Stub):
         return {**keras.layers.Layer.get_config(self), "start": self.start}
 
 
-@keras.saving.register_keras_serializable("tests")
 @right("SoftPool")
 class ByHandInTorch(ByOps):
     def build(self, input_shape):
@@ -642,10 +824,12 @@ class ByHandInTorch(ByOps):
         self.s = self.add_weight(shape=(1, 1, input_shape[-1]), initializer=start)
 
     def call(self, x, training=False, mask=None):
-        odds = torch.exp(self.s.value * x)
+        scores, words = self.s.value * x, torch.ones_like(x)
         if mask is not None:
-            odds = odds * (mask[:, :, None] + 1e-20)
-        return (odds * x).sum(dim=1) / odds.sum(dim=1)
+            words = words * mask[:, :, None]
+            scores = scores.masked_fill(~mask[:, :, None], torch.finfo(x.dtype).min)
+        odds = words * torch.exp(scores - scores.amax(dim=1, keepdim=True))
+        return (odds * x).sum(dim=1) / odds.sum(dim=1).clamp(min=1e-9)
 
 
 @right("SoftPool")
@@ -786,7 +970,7 @@ class MeanOfShares(ByOps):
         return super().call(x, mask) / x.shape[1]
 
 
-@wrong("SoftPool", "the mask is None")
+@wrong("SoftPool", "where no mask is given")
 class MaskThatSparesTheFirst(ByOps):
     def call(self, x, mask=None):
         return super().call(x, mask) if mask is not None else super().call(x[:, 1:])
@@ -805,13 +989,13 @@ class MaskedByInfinity(ByOps):
         return pooled(scores if mask is None else ops.where(mask[..., None], scores, -np.inf), x)
 
 
-@wrong("SoftPool", "No gradient comes back to the weight")
+@wrong("SoftPool", "No gradient comes back to the weight:")
 class WeightReadByNumpy(ByOps):
     def call(self, x, mask=None):
         return pooled(masked(ops.convert_to_tensor(self.s.numpy()) * x, mask), x)
 
 
-@wrong("SoftPool", "Yours returns Ellipsis")
+@wrong("SoftPool", "`get_config` is still open")
 class ConfigUntouched(ByOps):
     def get_config(self):
         return ...
@@ -829,7 +1013,7 @@ class ConfigWithoutStart(ByOps):
         return keras.layers.Layer.get_config(self)
 
 
-@wrong("SoftPool", "lost the layer's name")
+@wrong("SoftPool", "lost `name`")
 class ConfigOfStartAlone(ByOps):
     def get_config(self):
         return {"start": self.start}
@@ -841,7 +1025,7 @@ class ConfigUnderAnotherName(ByOps):
         return {**keras.layers.Layer.get_config(self), "sharpness": self.start}
 
 
-@wrong("SoftPool", "called with 2 arguments (x, mask); yours takes 2 (x, keep=None)")
+@wrong("SoftPool", "called with 2 arguments, `mask` by name; yours takes 2 (x, keep=None)")
 class MaskUnderAnotherName(ByOps):
     def call(self, x, keep=None):
         return super().call(x, keep)
@@ -865,6 +1049,89 @@ class StartIsNoName(ByOps):
 @wrong("SoftPool", "Give the class of a layer")
 def a_function_for_a_layer(start, **kwargs):
     return lambda x, mask=None: x
+
+
+@wrong("SoftPool", "`call` is still open")
+class CallStillOpen(ByOps):
+    def call(self, x, mask=None):
+        return ...
+
+
+@wrong("SoftPool", "`build` and `get_config` are still open")
+class CallAlone(ByOps):
+    build, get_config = Stub.build, Stub.get_config
+
+
+@wrong("SoftPool", "scores of 120 is NaN or infinite")
+class LargestNotSubtracted(ByOps):
+    def call(self, x, mask=None):
+        odds = ops.exp(self.s * x)
+        odds = odds if mask is None else odds * (mask[:, :, None] + 1e-20)
+        return ops.sum(odds * x, axis=1) / ops.sum(odds, axis=1)
+
+
+@wrong("SoftPool", "Padding has a say where words have scores of -120")
+class MaskedByMinusTen(ByOps):
+    def call(self, x, mask=None):
+        scores = self.s * x
+        return pooled(scores if mask is None else ops.where(mask[..., None], scores, -10.0), x)
+
+
+@wrong("SoftPool", "Padding has a say where words have scores of -2000")
+class MaskedByMinusThousand(ByOps):
+    def call(self, x, mask=None):
+        scores = self.s * x
+        return pooled(scores if mask is None else ops.where(mask[..., None], scores, -1e3), x)
+
+
+@wrong("SoftPool", "subtract the words' largest")
+class LargestOfAllSubtracted(ByOps):
+    def call(self, x, mask=None):
+        scores = self.s * x
+        odds = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        odds = odds if mask is None else odds * mask[:, :, None]
+        return ops.sum(odds * x, axis=1) / ops.sum(odds, axis=1)
+
+
+@wrong("SoftPool", "sends NaN back")
+class InfinityMendedTooLate(MaskedByInfinity):
+    def call(self, x, mask=None):
+        return ops.nan_to_num(super().call(x, mask))
+
+
+@wrong("SoftPool", "The gradient that comes back to x")
+class SharesWithoutGradientToX(ByOps):
+    def call(self, x, mask=None):
+        shares = ops.softmax(masked(self.s * ops.stop_gradient(x), mask), axis=1)
+        return ops.sum(shares * x, axis=1)
+
+
+@wrong("SoftPool", "Built for 5 features")
+class ThreeFeaturesAlways(ByOps):
+    def build(self, input_shape):
+        start = keras.initializers.Constant(self.start)
+        self.s = self.add_weight(shape=(3,), initializer=start)
+
+
+@wrong("SoftPool", "Where no `start` is given it is 1")
+class AnotherStartUnlessTold(ByOps):
+    def __init__(self, start=2.0, **kwargs):
+        super().__init__(start, **kwargs)
+
+
+@wrong("SoftPool", "lost `trainable`")
+class ConfigOfNameAndStart(ByOps):
+    def get_config(self):
+        return {"name": self.name, "start": self.start}
+
+
+@wrong("SoftPool", "yours takes 2 (x, mask). Keep")
+class MaskWithoutDefault(ByOps):
+    def call(self, x, mask):
+        return super().call(x, mask)
+
+
+equal("SoftPool", "1000000000.0 -> 2000000000.0", "any number below all scores does")
 
 
 # The tests

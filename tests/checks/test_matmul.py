@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter
 
 import numpy as np
@@ -12,18 +13,8 @@ import torch
 from companion import checks, matmul
 from tests.checks._both_ways import Answers
 
-STUBS = {
-    "three_loops": lambda X, W, b: ...,
-    "shape_of": lambda a, sign, b: ...,
-    "leaky_layer": lambda X, W, b, leak: ...,
-    "fold_two": lambda V, a, W, b: ...,
-    "rosenblatt": lambda X, y, rounds: ...,
-    "three_switches": lambda: ...,
-    "count_and_score": lambda texts, words, W: ...,
-}
-
-answers = Answers("matmul", STUBS)
-right, wrong = answers.right, answers.wrong
+answers = Answers("matmul")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
 
 # 1
@@ -143,6 +134,15 @@ def one_list_to_which_all_rows_add(X, W, b):
     return Z
 
 
+@wrong("three_loops", "changed its argument `b`")
+def biases_for_every_row(X, W, b):
+    Z = [b for _ in X]
+    for n, row in enumerate(with_a_sum(X, W, [0] * len(b))):
+        for h, z in enumerate(row):
+            Z[n][h] += z
+    return Z
+
+
 @wrong("three_loops", "should have shape (2, 3), yours has (3, 3)")
 def three_of_all(X, W, b):
     return [
@@ -187,6 +187,12 @@ def by_torch(a, sign, b):
         return (a @ b if sign == "@" else a + b).shape
     except RuntimeError:
         return "refused"
+
+
+same = "which of two sizes comes first does not matter to their being equal, or 1, or the larger"
+equal("shape_of", "zip(a, b) -> zip(b, a)", same)
+equal("shape_of", "zip(a, b) -> zip(b, a) (place 2)", same)
+equal("shape_of", "max(p, q) -> max(q, p)", same)
 
 
 @wrong("shape_of", "Rows come from the first")
@@ -312,6 +318,9 @@ def in_torch(X, W, b, leak):
     return torch.nn.functional.leaky_relu(X @ W + b, leak)
 
 
+equal("leaky_layer", "Z > 0 -> Z >= 0", "0 is 0, leaked or not")
+
+
 def leaky(Z, leak):
     return np.maximum(Z, leak * Z)
 
@@ -395,20 +404,79 @@ def a_half_always(X, W, b, leak):
     return leaky(X @ W + b, 0.5)
 
 
+@wrong("leaky_layer", "The result for X of shape (3, 3) is wrong")
+def bent_by_whole_rows(X, W, b, leak):
+    Z = X @ W + b
+    return np.where((Z > 0).all(axis=-1, keepdims=True), Z, leak * Z)
+
+
+@wrong("leaky_layer", "neuron by neuron")
+def neuron_by_neuron(X, W, b, leak):
+    return np.stack([leaky(X @ w + c, leak) for w, c in zip(W.T, b, strict=True)], axis=-1)
+
+
+@wrong("leaky_layer", "input by input")
+def input_by_input(X, W, b, leak):
+    Z = b
+    for d, weights in enumerate(W):
+        Z = Z + X[..., d, None] * weights
+    return leaky(Z, leak)
+
+
+@wrong("leaky_layer", "text by text")
+def text_by_text(X, W, b, leak):
+    return (
+        np.array([text_by_text(x, W, b, leak) for x in X])
+        if X.ndim > 2
+        else by_where(X, W, b, leak)
+    )
+
+
 @pytest.mark.parametrize(
     "rows",
     [
         lambda X: [X[n] for n in range(len(X))],
         lambda X: [X[n, :] for n in np.arange(len(X))],
         lambda X: [x for x, _ in zip(X, range(99), strict=False)],
+        lambda X: [x.numpy() for x in torch.tensor(X)],
+        lambda X: [np.array(x) for x in X.tolist()],
     ],
-    ids=["by number", "by a number of numpy", "beside something else"],
+    ids=["by number", "by a number of numpy", "beside something else", "of torch", "of a list"],
 )
 def test_rows_that_are_taken_one_by_one_are_noticed(rows):
     verdict = checks.matmul.leaky_layer(
         lambda X, W, b, leak: np.stack([leaky(x @ W + b, leak) for x in rows(X)])
     )
     assert "row by row" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [
+        lambda f, X: np.apply_along_axis(f, -1, X),
+        lambda f, X: np.vectorize(f, signature="(d)->(h)")(X),
+        lambda f, X: np.array([*map(f, X.reshape(-1, X.shape[-1]))]).reshape(*X.shape[:-1], -1),
+    ],
+    ids=["along an axis", "vectorize", "map"],
+)
+def test_a_loop_that_a_library_runs_over_ones_own_function_is_noticed(apply):
+    verdict = checks.matmul.leaky_layer(
+        lambda X, W, b, leak: apply(lambda x: leaky(x @ W + b, leak), X)
+    )
+    assert "row by row" in verdict.message
+
+
+def test_looking_for_loops_leaves_a_tracer_where_it_was():
+    def tracer(*_):
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        checks.matmul.leaky_layer(by_where)
+        assert sys.gettrace() is tracer
+    finally:
+        sys.settrace(before)
 
 
 # 4
@@ -522,7 +590,7 @@ def by_the_rule(X, y, rounds):
 @right("rosenblatt")
 def by_the_perceptron_of_the_room(X, y, rounds):
     neuron = matmul.Perceptron(epochs=rounds).fit(X, y)
-    return neuron.weights_, neuron.bias_, neuron.mistakes_[-1] == 0
+    return neuron.weights_, neuron.bias_, min((2 * y - 1) * neuron.score(X)) > 0
 
 
 @right("rosenblatt")
@@ -530,12 +598,10 @@ def with_a_column_of_ones_in_torch(X, y, rounds):
     rows = torch.tensor(np.c_[X, np.ones(len(X))], dtype=torch.float32)
     signs, w = 2 * torch.tensor(y) - 1, torch.zeros(rows.shape[1])
     for _ in range(rounds):
-        mistakes = 0
         for x, sign in zip(rows, signs, strict=True):
             if sign * (x @ w) <= 0:
                 w = w + sign * x
-                mistakes += 1
-    return w[:-1], w[-1:], torch.tensor(mistakes == 0)
+    return w[:-1], w[-1:], (signs * (rows @ w) > 0).all()
 
 
 def taught(X, y, rounds, *, mistake=lambda sign, score: sign * score <= 0, learn=None, start=0.0):
@@ -613,7 +679,7 @@ def until_it_is_right(X, y, rounds):
     return w, b, False
 
 
-@wrong("rosenblatt", "after the first round")
+@wrong("rosenblatt", "the weights of one round")
 def one_round(X, y, rounds):
     return taught(X, y, 1)
 
@@ -655,14 +721,46 @@ def claims_xor(X, y, rounds):
     return w, b, len(X) == 4
 
 
-@wrong("rosenblatt", "Not all are, after 4 rounds")
+@wrong("rosenblatt", "after 4 rounds. Not all are.")
 def claims_everything(X, y, rounds):
     return *by_the_rule(X, y, rounds)[:2], True
 
 
-@wrong("rosenblatt", "you say they have not learned it")
+@wrong("rosenblatt", "right after 20 rounds, and you say they have not learned")
 def claims_nothing(X, y, rounds):
     return *by_the_rule(X, y, rounds)[:2], False
+
+
+@wrong("rosenblatt", "Yours is 0.77")
+def learned_as_a_share(X, y, rounds):
+    w, b, _ = by_the_rule(X, y, rounds)
+    return w, b, np.mean((2 * y - 1) * (X @ w + b) > 0)
+
+
+@wrong("rosenblatt", "all is right for AND after 5 rounds")
+def learned_because_it_is_and(X, y, rounds):
+    w, b, _ = by_the_rule(X, y, rounds)
+    return w, b, np.array_equal(y, [0, 0, 0, 1])
+
+
+@wrong("rosenblatt", "ask the final ones")
+def learned_from_the_last_rounds_mistakes(X, y, rounds):
+    neuron = matmul.Perceptron(epochs=rounds).fit(X, y)
+    return neuron.weights_, neuron.bias_, neuron.mistakes_[-1] == 0
+
+
+@wrong("rosenblatt", "for two points after 1 round. One score is 0")
+def learned_from_what_it_predicts(X, y, rounds):
+    w, b, _ = by_the_rule(X, y, rounds)
+    return w, b, np.array_equal(X @ w + b > 0, y)
+
+
+def test_a_score_of_zero_is_no_answer_to_a_one():
+    def answer(X, y, rounds):
+        w, b, _ = by_the_rule(X, y, rounds)
+        return w, b, np.array_equal(X @ w + b >= 0, y)
+
+    assert "One score is 0" in checks.matmul.rosenblatt(answer).message
 
 
 @wrong("rosenblatt", "`b` is one number")
@@ -702,6 +800,9 @@ def a_neuron_for_each_setting():
     corners = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))  # (8, 3)
     lit = corners.sum(dim=1, keepdim=True) % 2
     return (2 * corners - 1).T, 1 - corners.sum(dim=1), lit, torch.tensor(-0.5)
+
+
+equal("three_switches", "2.0 -> 4.0 (place 2)", "with three up the score is larger still")
 
 
 @wrong("three_switches", "None of your hidden neurons bends")
@@ -914,6 +1015,24 @@ def mean_score(texts, words, W):
 def scored_once(texts, words, W):
     counts = place_by_place(texts, words, W)[0]
     return counts, (counts > 0) @ W
+
+
+@wrong("count_and_score", "should have shape (1, 3), yours has (1, 5)")
+def four_words_always(texts, words, W):
+    counts = np.zeros((len(texts), 5))
+    for n, text in enumerate(texts):
+        for word in text.lower().split():
+            counts[n, words.index(word) if word in words else 4] += 1
+    return counts, counts[:, : len(W)] @ W
+
+
+@wrong("count_and_score", "changed its argument `texts`")
+def texts_used_up(texts, words, W):
+    counts = []
+    while texts:
+        bag = texts.pop(0).lower().split()
+        counts.append([*map(bag.count, words), sum(word not in words for word in bag)])
+    return counts, np.array(counts) @ W
 
 
 # The tests

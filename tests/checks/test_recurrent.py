@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import linear
+from torch import nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy, linear, one_hot
 
 from companion import checks, recurrent
+from companion.checks import _recurrent as asked
+from companion.recurrent.language_model import batches
 from tests.checks._both_ways import Answers
 
-STUBS = {
-    "neuron": lambda x, w_x, w_h, b, w_y: ...,
-    "lstm_step": lambda x, h, c, weight_ih, weight_hh, bias_ih, bias_hh: ...,
-    "gru_step": lambda x, h, weight_ih, weight_hh, bias_ih, bias_hh: ...,
-    "streams": lambda ids, batch_size, length: ...,
-    "hand_on": lambda state: ...,
-    "pool": lambda output, lengths: ...,
-    "nucleus": lambda p, top_p: ...,
-    "write": lambda step, state, prompt, limit, end: ...,
-}
+answers = Answers("recurrent")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
-answers = Answers("recurrent", STUBS)
-right, wrong = answers.right, answers.wrong
+FREE = "nothing is trained here: the text asks for numbers"
 
 
 # 1
+
+for what in ("the result is detached", "all is done under no_grad"):
+    equal("neuron", what, FREE + ", and the weights are numbers too")
 
 
 @right("neuron")
@@ -123,6 +122,16 @@ def tanh_of_the_prediction(x, *weights):
     return np.tanh(remembered(x, *weights))
 
 
+KEPT: dict[str, float] = {}
+
+
+@wrong("neuron", "wrong in")
+def memory_kept_from_call_to_call(x, *weights):
+    new = remembered(x, *weights, h=KEPT.get("h", 0.0))
+    KEPT["h"] = new[-1]
+    return new
+
+
 @wrong("neuron", "one number")
 def the_last_alone(x, *weights):
     return remembered(x, *weights)[-1]
@@ -158,20 +167,70 @@ def with_loops_in_numpy(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
     return [new_h, new_c]
 
 
+def weighing(cell, weights):
+    names = [name for name, _ in cell.named_parameters()]
+    return lambda *given: functional_call(cell, dict(zip(names, weights, strict=True)), given)
+
+
 @right("lstm_step")
-def by_the_cell_of_torch_with_gradients(x, h, c, *weights):
-    cell = torch.nn.LSTMCell(x.shape[1], h.shape[1])
+def by_the_cell_of_torch(x, h, c, *weights):
+    return weighing(nn.LSTMCell(x.shape[1], h.shape[1]), weights)(x, (h, c))
+
+
+@right("lstm_step")
+def by_the_cell_of_the_course_in_float64(x, h, c, *weights):
+    x, h, c, *weights = (each.double() for each in (x, h, c, *weights))
+    return weighing(recurrent.LSTMCell(x.shape[1], h.shape[1]), weights)(x, (h, c))
+
+
+@right("lstm_step")
+def by_einsum(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    both, W = torch.hstack([x, h]), torch.hstack([weight_ih, weight_hh])
+    sums = torch.einsum("bd,kd->bk", both, W) + (bias_ih + bias_hh)
+    i, f, g, o = sums.view(len(x), 4, -1).unbind(dim=1)
+    new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return [torch.sigmoid(o) * torch.tanh(new), new]
+
+
+turned = "def lstm_step(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):"
+swapped = "def lstm_step(x, h, c, weight_ih, weight_hh, bias_hh, bias_ih):"
+equal("lstm_step", f"{turned} -> {swapped}", "the two biases are added")
+
+
+@wrong("lstm_step", "No gradient reaches `weight_ih`")
+def weights_copied_into_a_cell(x, h, c, *weights):
+    cell = nn.LSTMCell(x.shape[1], h.shape[1])
     for own, given in zip(cell.parameters(), weights, strict=True):
         own.data = given
     return cell(x, (h, c))
 
 
-@right("lstm_step")
-def by_the_cell_of_the_course_in_float64(x, h, c, *weights):
-    cell = recurrent.LSTMCell(x.shape[1], h.shape[1])
-    for own, given in zip(cell.parameters(), weights, strict=True):
-        own.data = given.double()
-    return cell(x.double(), (h.double(), c.double()))
+@wrong("lstm_step", "`c` is cut off from its graph")
+def memory_detached(x, h, c, *weights):
+    h, c = gate_by_gate(x, h, c, *weights)
+    return h, c.detach()
+
+
+@wrong("lstm_step", "`h` is cut off from its graph")
+def no_gradients(x, h, c, *weights):
+    with torch.no_grad():
+        return gate_by_gate(x, h, c, *weights)
+
+
+@wrong("lstm_step", "gradient at x is wrong")
+def gates_without_a_gradient(x, h, c, *weights):
+    i, f, g, o = blocks(x, h, *weights)
+    return shown(memory(c, i.detach(), f, g), o)
+
+
+@wrong("lstm_step", "No gradient reaches `c`")
+def old_memory_as_data(x, h, c, *weights):
+    return gate_by_gate(x, h, c.data, *weights)
+
+
+@wrong("lstm_step", "`c` should have shape (1, 6), yours has (6,)")
+def one_text_as_a_vector(x, h, c, *weights):
+    return [each.squeeze(0) for each in gate_by_gate(x, h, c, *weights)]
 
 
 def blocks(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
@@ -333,10 +392,26 @@ def in_three_parts(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
 
 @right("gru_step")
 def by_the_gru_of_torch(x, h, *weights):
-    cell = torch.nn.GRUCell(x.shape[1], h.shape[1])
+    return weighing(nn.GRUCell(x.shape[1], h.shape[1]), weights)(x, h)
+
+
+@wrong("gru_step", "No gradient reaches `weight_ih`")
+def weights_copied_into_a_gru(x, h, *weights):
+    cell = nn.GRUCell(x.shape[1], h.shape[1])
     for own, given in zip(cell.parameters(), weights, strict=True):
         own.data = given
     return cell(x, h)
+
+
+@wrong("gru_step", "gradient at h is wrong")
+def old_state_as_data(x, h, *weights):
+    r, z, p, q = thirds(x, h, *weights)
+    return mixed(h.data, r, z, p, q)
+
+
+@wrong("gru_step", "`h` is cut off from its graph")
+def gru_without_gradients(x, h, *weights):
+    return in_three_parts(x, h, *weights).detach()
 
 
 @right("gru_step")
@@ -477,6 +552,16 @@ def rows_as_short_as_possible(ids, batch_size, length):
     return table_of_rows(ids[: batch_size * (count * length + 1)], batch_size, length)
 
 
+@right("streams")
+def column_by_column(ids, batch_size, length):
+    n = len(ids) // batch_size
+    starts, batches = torch.arange(batch_size)[:, None] * n, []
+    while (len(batches) + 1) * length < n:
+        at = starts + len(batches) * length + torch.arange(length)
+        batches.append([ids[at].numpy(), ids[at + 1].numpy()])
+    return batches
+
+
 def pieces(rows, length, starts, shift=1):
     return [(rows[:, s : s + length], rows[:, s + shift : s + shift + length]) for s in starts]
 
@@ -502,6 +587,24 @@ def targets_shifted_backwards(ids, batch_size, length):
 @wrong("streams", "last target of a row")
 def targets_rolled(ids, batch_size, length):
     return [(x, x.roll(-1, dims=1)) for x, _ in table_of_rows(ids, batch_size, length)]
+
+
+@wrong("streams", "Nothing follows the last of the ids")
+def text_rolled(ids, batch_size, length):
+    n = len(ids) // batch_size
+    x, y = (each[: n * batch_size].view(batch_size, n) for each in (ids, ids.roll(-1)))
+    starts = range(0, n - length + 1, length)
+    return [(x[:, s : s + length], y[:, s : s + length]) for s in starts]
+
+
+@wrong("streams", "not one batch is full")
+def one_batch_at_least(ids, batch_size, length):
+    return table_of_rows(ids, batch_size, length) or [(ids[:-1], ids[1:])]
+
+
+@wrong("streams", "x should have shape (1, 2), yours has (2,)")
+def one_row_squeezed(ids, batch_size, length):
+    return [(x.squeeze(0), y.squeeze(0)) for x, y in table_of_rows(ids, batch_size, length)]
 
 
 @wrong("streams", "not all are")
@@ -630,6 +733,17 @@ def a_new_beginning(state):
     return tuple(map(a_new_beginning, state))
 
 
+@right("hand_on")
+def copied_number_by_number(state):
+    if isinstance(state, tuple):
+        return [copied_number_by_number(part) for part in state]
+    return torch.tensor(state.tolist(), dtype=state.dtype)
+
+
+for what in ("the result is detached", "all is done under no_grad"):
+    equal("hand_on", what, "to be cut from its past is what the state is asked for")
+
+
 def each(state, change):
     return tuple(map(change, state)) if isinstance(state, tuple) else change(state)
 
@@ -659,9 +773,19 @@ def pair_not_expected(state):
     return state.detach()
 
 
-@wrong("hand_on", "several go out")
-def pair_always_expected(state):
-    return tuple(part.detach() for part in state)
+@wrong("hand_on", "One tensor comes in here, and several")
+def two_layers_taken_for_a_pair(state):
+    return tuple(part.detach() for part in state) if len(state) == 2 else state.detach()
+
+
+@wrong("hand_on", "should have shape (2, 2, 3), yours has (2, 3)")
+def last_layer_only(state):
+    return each(state, lambda part: part[-1].detach())
+
+
+@wrong("hand_on", "comes in as torch.float64 and goes out as torch.float32")
+def always_in_float32(state):
+    return each(state, lambda part: part.detach().float())
 
 
 @wrong("hand_on", "has 2 results (h, c); yours gave 1")
@@ -698,6 +822,13 @@ def one_text_at_a_time(output, lengths):
     forward, backward = output.double().requires_grad_().chunk(2, dim=2)
     ends = [text[n - 1] for text, n in zip(forward, lengths, strict=True)]
     return torch.hstack([torch.stack(ends), backward[:, 0]])
+
+
+@right("pool")
+def by_gather(output, lengths):
+    forward, backward = output.tensor_split(2, dim=2)
+    at = (lengths - 1)[:, None, None].expand(-1, 1, forward.shape[2])
+    return torch.cat([forward.gather(1, at).squeeze(1), backward.select(1, 0)], dim=1)
 
 
 @right("pool")
@@ -767,6 +898,21 @@ def backwards_first(output, lengths):
     return torch.cat(by_two_picks(output, lengths).chunk(2, dim=1)[::-1], dim=1)
 
 
+@wrong("pool", "Your result is cut off")
+def pooled_without_gradients(output, lengths):
+    return by_two_picks(output.detach(), lengths)
+
+
+@wrong("pool", "gradient at output is wrong")
+def backward_half_detached(output, lengths):
+    return halves(at(output, lengths - 1), output[:, 0].detach())
+
+
+@wrong("pool", "should have shape (1, 2), yours has (2,)")
+def one_text_squeezed(output, lengths):
+    return by_two_picks(output, lengths).squeeze(0)
+
+
 @wrong("pool", "should have shape (4, 6), yours has (4, 3)")
 def halves_added(output, lengths):
     return sum(by_two_picks(output, lengths).chunk(2, dim=1))
@@ -800,6 +946,11 @@ def by_search_in_numpy(p, top_p):
     ids = np.argsort(-p)
     count = np.searchsorted(p[ids].cumsum(), top_p - 1e-9) + 1
     return np.where(np.isin(np.arange(len(p)), ids[:count]), p, 0) / p[ids[:count]].sum()
+
+
+for what in ("the result is detached", "all is done under no_grad"):
+    equal("nucleus", what, FREE + ", to draw from")
+equal("nucleus", "0 -> -1", "p has one axis, the first and the last")
 
 
 def ranked(p, top_p):
@@ -891,6 +1042,19 @@ def the_tail_kept(p, top_p):
     return normal(p * torch.isin(torch.arange(len(p)), ids[~keep]))
 
 
+@wrong("nucleus", "where rounding leaves a sum of 0.99998")
+def the_place_where_top_p_is_reached(p, top_p):
+    likely, ids = p.sort(descending=True)
+    last = int((likely.cumsum(0) >= top_p - 1e-6).int().argmax())
+    return normal(p * torch.isin(torch.arange(len(p)), ids[: last + 1]))
+
+
+@wrong("nucleus", "four tokens alike, sorted")
+def ties_without_a_share(p, top_p):
+    new = back_by_the_ids(p, top_p)
+    return new if len(set(p.tolist())) > 1 else torch.tensor([0.25, 0.25, 0.0, 0.0])
+
+
 @wrong("nucleus", "two reach top_p = 0.5. You keep 4")
 def all_that_are_alike(p, top_p):
     likely, _, keep = ranked(p, top_p)
@@ -924,10 +1088,40 @@ def read_one_id_at_a_time(step, state, prompt, limit, end):
     text = torch.tensor(prompt)
     for word in text[:, None]:
         scores, state = step(word, state)
-    while len(text) - len(prompt) < limit and scores.argmax() != end:
+    for left in range(limit, 0, -1):
+        if scores.argmax() == end:
+            break
         text = torch.cat([text, scores.argmax()[None]])
+        if left > 1:
+            scores, state = step(text[-1:], state)
+    return text
+
+
+@wrong("write", "reads the last word too, though the limit has ended the text")
+def last_word_read(step, state, prompt, limit, end):
+    text = list(prompt)
+    scores, state = step(text, state)
+    while len(text) - len(prompt) < limit and scores.argmax() != end:
+        text.append(int(scores.argmax()))
         scores, state = step(text[-1:], state)
     return text
+
+
+@wrong("write", "With a prompt of 6 and limit = 3: your loop has called `step` 60 times")
+def stopped_at_a_length_long_passed(step, state, prompt, limit, end):
+    text, unread, most = list(prompt), list(prompt), limit if len(prompt) > limit else None
+    while len(text) != (most or len(prompt) + limit):
+        scores, state = step(unread, state)
+        unread = [int(scores.argmax())]
+        if unread == [end]:
+            break
+        text += unread
+    return text
+
+
+@wrong("write", "With a prompt of 1 and limit = 9: 0 words are new, not 4")
+def end_known_by_its_number(step, state, prompt, limit, end):
+    return unread_word_by_word(step, state, prompt, limit, 8)
 
 
 @right("write")
@@ -1039,7 +1233,7 @@ def prompt_dropped(step, state, prompt, limit, end):
     return unread_word_by_word(step, state, prompt, limit, end)[len(prompt) :]
 
 
-@wrong("write", "changed `prompt`")
+@wrong("write", "changed its argument `prompt` in place")
 def prompt_written_on(step, state, prompt, limit, end):
     prompt += unread_word_by_word(step, state, prompt, limit, end)[len(prompt) :]
     return prompt
@@ -1070,6 +1264,208 @@ def step_called_the_other_way_round(step, state, prompt, limit, end):
     return unread_word_by_word(lambda ids, state: step(state, ids), state, prompt, limit, end)
 
 
+# 9
+
+
+class Reader(nn.Module):
+    def __init__(self, V, kind=nn.LSTM, **options):
+        super().__init__()
+        self.vectors, self.head = nn.Embedding(V, 16), nn.Linear(32, V)
+        self.layer = kind(16, 32 // (1 + ("bidirectional" in options)), **options)
+
+    def forward(self, ids):
+        return self.head(self.layer(self.vectors(ids))[0])
+
+
+TRAINED: dict[Any, nn.Module] = {}
+
+
+def trained(ids, V, kind=nn.LSTM, ahead=1):
+    """Train a reader, once for all answers."""
+    if (kind, ahead) not in TRAINED:
+        model = TRAINED[kind, ahead] = Reader(V, kind, batch_first=True)
+        adam = torch.optim.AdamW(model.parameters(), lr=0.01)
+        for _ in range(10):
+            for x, _ in batches(ids, batch_size=16, length=32):
+                loss = loss_of(model, x, ahead)
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+    return TRAINED[kind, ahead]
+
+
+def loss_of(model, rows, ahead=1, **options):
+    logits = torch.as_tensor(model(rows))[:, : rows.shape[1] - ahead]
+    return cross_entropy(logits.flatten(0, 1), rows[:, ahead:].flatten(), **options)
+
+
+PACE = "another pace of the training, which the text leaves open"
+for what in ("10 -> 9", "10 -> 11", "0.01 -> 0.02", "16 -> 15", "16 -> 17"):
+    equal("train_model", what, PACE)
+for what in ("32 -> 31 (place 3)", "32 -> 33 (place 3)"):
+    equal("train_model", what, PACE)
+equal("train_model", "0 -> -1", "in a batch of one row the first is the last")
+
+
+@right("train_model")
+def an_lstm(ids, held_back, vocabulary_size):
+    model = trained(ids, vocabulary_size)
+    return model, loss_of(model, held_back[None]).exp()
+
+
+@right("train_model")
+def a_gru_that_gives_log_probabilities(ids, held_back, vocabulary_size):
+    gru = trained(ids, vocabulary_size, nn.GRU)
+
+    def model(ids):
+        return gru(ids).double().log_softmax(2).numpy(force=True)
+
+    return [model, math.exp(loss_of(model, held_back[None]))]
+
+
+class Perfect:
+    """Who knows the language, and may forget the animal."""
+
+    def __init__(self, remembers=True):
+        self.remembers = remembers
+
+    def __call__(self, ids):
+        p = np.zeros((*ids.shape, asked.FARM))
+        for b, row in enumerate(ids.tolist()):
+            animal, count = 0, 0
+            for t, word in enumerate(row):
+                animal, count = (word, 0) if word < 4 else (animal, count + (word >= 8))
+                if 4 <= word < 8:
+                    p[b, t, :4] = 1 / 4
+                    continue
+                end = [0, 0, 1 / 3, 1 / 2, 1][min(count, 4)]
+                p[b, t, 8:] = (1 - end) * asked.USUAL
+                p[b, t, 4 + animal if self.remembers else slice(4, 8)] = end
+                p[b, t, 4:8] /= 1 if self.remembers else 4
+        with np.errstate(divide="ignore"):
+            return np.log(p)
+
+
+@right("train_model")
+def one_who_knows_the_language(ids, held_back, vocabulary_size):
+    return Perfect(), math.exp(loss_of(Perfect(), held_back[None]))
+
+
+def with_claim(claim):
+    """Make an answer whose model is right, and whose claim is made of it and both texts."""
+
+    def train_model(ids, held_back, vocabulary_size):
+        model = trained(ids, vocabulary_size)
+        return model, claim(model, held_back[None], ids[None])
+
+    return train_model
+
+
+def with_model(make):
+    """Make an answer with another model, whose perplexity nobody will ask for."""
+    return lambda ids, held_back, vocabulary_size: (make(ids, vocabulary_size), 6.0)
+
+
+def by_counting(table):
+    """Make a model of the logits of each next word after each word."""
+    return lambda ids: table.log()[ids]
+
+
+def pairs_counted(ids, V):
+    table = torch.ones(V, V)
+    table.index_put_((ids[:-1], ids[1:]), torch.tensor(1.0), accumulate=True)
+    return by_counting(table / table.sum(1, keepdim=True))
+
+
+def words_counted(ids, V):
+    return by_counting((torch.bincount(ids, minlength=V) + 1.0).expand(V, V))
+
+
+def in_pieces(model, held_back, ids, length=32):
+    x, y = held_back[:, :-1].split(length, 1), held_back[:, 1:].split(length, 1)
+    losses = [cross_entropy(model(a)[0], b[0]).item() for a, b in zip(x, y, strict=True)]
+    return math.exp(sum(losses) / len(losses))
+
+
+def named_answer(word, function, name):
+    function.__name__ = name
+    wrong("train_model", word)(function)
+
+
+for name, word, claim in (
+    ("the_loss", "This is the loss", lambda model, held, ids: loss_of(model, held)),
+    ("base_two", "2 to the power of the loss", lambda model, held, ids: 2 ** loss_of(model, held)),
+    (
+        "bits",
+        "in bits: take nats",
+        lambda model, held, ids: (loss_of(model, held) / math.log(2)).exp(),
+    ),
+    ("of_ids", "perplexity on `ids`", lambda model, held, ids: loss_of(model, ids).exp()),
+    (
+        "mean_of_all",
+        "the other way round",
+        lambda model, held, ids: loss_of(model, held, reduction="none").exp().mean(),
+    ),
+    ("mean_of_unequal_batches", "Does every word count once", in_pieces),
+    ("a_number_for_each", "one number", lambda *given: [5.0, 6.0]),
+):
+    named_answer(word, with_claim(claim), name)
+
+
+class Softmax(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids):
+        return self.model(ids).softmax(-1)
+
+
+for name, word, make in (
+    ("untrained", "no better than a guess", lambda ids, V: Reader(V, batch_first=True)),
+    ("words_alone", "who counts words, and not their order", words_counted),
+    ("pairs_alone", "who counts pairs", pairs_counted),
+    ("forgetful", "not learned how to end a sentence", lambda ids, V: Perfect(remembers=False)),
+    (
+        "both_ways",
+        "sees what is to come",
+        lambda ids, V: Reader(V, batch_first=True, bidirectional=True),
+    ),
+    ("across_the_batch", "take the batch first", lambda ids, V: Reader(V)),
+    ("echo", "word that it has just read", lambda ids, V: lambda ids: 9.0 * one_hot(ids, V)),
+    ("two_ahead", "the next word but one", lambda ids, V: trained(ids, V, ahead=2)),
+    ("shares", "These are probabilities", lambda ids, V: Softmax(trained(ids, V))),
+    (
+        "with_state",
+        "logits alone",
+        lambda ids, V: lambda ids: (trained(None, V)(ids), None),
+    ),
+    (
+        "dropout_on",
+        "says two things",
+        lambda ids, V: nn.Sequential(trained(ids, V), nn.Dropout(0.1)),
+    ),
+    ("last_place", "yours have (64, 16)", lambda ids, V: lambda ids: trained(None, V)(ids)[:, -1]),
+    ("nan", "is NaN", lambda ids, V: lambda ids: 0 * trained(None, V)(ids) / 0),
+):
+    named_answer(word, with_model(make), name)
+
+
+@wrong("train_model", "Return two things")
+def model_alone(ids, held_back, vocabulary_size):
+    return trained(ids, vocabulary_size)
+
+
+@wrong("train_model", "return the class")
+def the_class(ids, held_back, vocabulary_size):
+    return Reader, 6.0
+
+
+@wrong("train_model", "First the model")
+def perplexity_first(ids, held_back, vocabulary_size):
+    return an_lstm(ids, held_back, vocabulary_size)[::-1]
+
+
 # The tests
 
 TestAnswers = answers.tests()
@@ -1082,3 +1478,20 @@ def test_a_sum_that_just_meets_top_p_has_reached_it() -> None:
         return normal(p * torch.isin(torch.arange(len(p)), keep))
 
     assert "One token too many" in checks.recurrent.nucleus(goes_on_at_top_p).message
+
+
+def test_a_perfect_reader_reaches_the_ceiling_and_no_less() -> None:
+    text = torch.from_numpy(asked.farm(np.random.default_rng(1), 20_000))
+    reached = math.exp(loss_of(Perfect(), text[None]))
+    assert abs(reached / asked.CEILING - 1) < 0.02
+
+
+def test_who_forgets_the_animal_misses_the_mark() -> None:
+    text = torch.from_numpy(asked.farm(np.random.default_rng(1), 20_000))
+    assert math.exp(loss_of(Perfect(remembers=False), text[None])) > 1.03 * asked.MARK
+
+
+def test_the_check_of_a_training_leaves_the_number_of_threads_as_it_was() -> None:
+    before = torch.get_num_threads()
+    checks.recurrent.train_model(model_alone)
+    assert torch.get_num_threads() == before

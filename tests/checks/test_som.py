@@ -11,29 +11,22 @@ import torch
 from companion import checks, som
 from tests.checks._both_ways import Answers
 
-STUBS = {
-    "best_unit": lambda x, weights: ...,
-    "neighbourhood": lambda unit, rows, columns, sigma: ...,
-    "kohonen_step": lambda weights, x, rate, sigma: ...,
-    "how_far": lambda weights, X: ...,
-    "how_torn": lambda weights, X: ...,
-    "batch_epoch": lambda weights, X, sigma: ...,
-    "u_matrix": lambda weights: ...,
-    "schedule": lambda epoch, epochs: ...,
-}
-
-answers = Answers("som", STUBS)
-right, wrong = answers.right, answers.wrong
+answers = Answers("som")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
 
 def room(weights, X, *, epochs=0, sigma=1.0, rate=1.0, method="batch"):
-    """The chapter's own map, with these weights to begin with."""
+    """The package's own map, which goes round, with these weights to begin with."""
     rows, columns = weights.shape[:2]
     widths, rates = (sigma, sigma), (rate, rate)
-    new = som.SelfOrganizingMap(
-        rows, columns, epochs=epochs, sigma=widths, rate=rates, method=method, initial=weights
-    )
+    settings = {"method": method, "initial": weights, "toroidal": epochs > 0}
+    new = som.SelfOrganizingMap(rows, columns, epochs=epochs, sigma=widths, rate=rates, **settings)
     return new.fit(X)
+
+
+def there(x, weights):
+    """What is there of a sample, and the weights that belong to it."""
+    return x[~np.isnan(x)], weights[:, :, ~np.isnan(x)]
 
 
 # 1
@@ -41,29 +34,87 @@ def room(weights, X, *, epochs=0, sigma=1.0, rate=1.0, method="batch"):
 
 @right("best_unit")
 def by_divmod(x, weights):
-    return divmod(((weights - x) ** 2).sum(axis=2).argmin(), weights.shape[1])
+    return divmod(np.nansum((weights - x) ** 2, axis=2).argmin(), weights.shape[1])
 
 
 @right("best_unit")
-def by_a_search(x, weights):
-    places = list(np.ndindex(weights.shape[:2]))
-    return min(places, key=lambda place: math.dist(weights[place], x))
+def by_a_search_among_what_is_there(x, weights):
+    x, w = there(x, weights)
+    return min(np.ndindex(w.shape[:2]), key=lambda place: math.dist(w[place], x))
 
 
 @right("best_unit")
-def by_torch_as_the_article(x, weights):
-    weights = torch.tensor(weights, dtype=torch.float32)
-    k = torch.argmin(torch.sqrt(torch.sum((weights - torch.tensor(x)) ** 2, dim=2)))
+def by_torch_and_a_mask(x, weights):
+    gaps = torch.tensor(weights, dtype=torch.float32) - torch.tensor(x)
+    k = torch.argmin(gaps.square().nansum(dim=2).sqrt())
     return k // weights.shape[1], k % weights.shape[1]
 
 
 @right("best_unit")
+def by_the_mean_of_the_squares(x, weights):
+    return np.argwhere((far := np.nanmean((weights - x) ** 2, axis=2)) == far.min())[0]
+
+
+@right("best_unit")
+def holes_filled_with_the_weights(x, weights):
+    gaps = weights - np.where(np.isnan(x), weights, x)
+    return at((gaps**2).sum(axis=2), weights)
+
+
+@right("best_unit")
 def by_the_room(x, weights):
-    return room(weights, x[None]).transform(x[None])[0]
+    x, w = there(x, weights)
+    return room(w, x[None]).transform(x[None])[0]
 
 
 def at(values, weights):
     return np.unravel_index(values.argmin(), weights.shape[:2])
+
+
+@wrong("best_unit", "`argmin` stops at the first NaN")
+def as_in_the_chapter(x, weights):
+    return at(np.linalg.norm(weights - x, axis=2), weights)
+
+
+@wrong("best_unit", "You fill a hole with 0")
+def holes_are_zero(x, weights):
+    return by_divmod(np.nan_to_num(x), weights)
+
+
+@wrong("best_unit", "with the mean of x")
+def holes_are_the_mean_of_x(x, weights):
+    return by_divmod(np.where(np.isnan(x), np.nanmean(x), x), weights)
+
+
+@wrong("best_unit", "with the mean of the units")
+def holes_are_the_mean_of_the_units(x, weights):
+    return by_divmod(np.where(np.isnan(x), weights.mean(axis=(0, 1)), x), weights)
+
+
+@wrong("best_unit", "samples with holes, on a grid of 7 x 9")
+def holes_are_one(x, weights):
+    return by_divmod(np.nan_to_num(x, nan=1.0), weights)
+
+
+@wrong("best_unit", "the one number that is nearest")
+def never_summed(x, weights):
+    return np.unravel_index(np.nanargmin((weights - x) ** 2), weights.shape)[:2]
+
+
+@wrong("best_unit", "Your `best_unit` stopped with ValueError")
+def counted_over_all_numbers(x, weights):
+    return np.unravel_index(np.nanargmax(-((weights - x) ** 2)), weights.shape[:2])
+
+
+@wrong("best_unit", "Yours has shape (1, 2)")
+def a_list_of_one_place(x, weights):
+    far = np.nansum((weights - x) ** 2, axis=2)
+    return np.argwhere(far == far.min())
+
+
+@wrong("best_unit", "Yours has shape (3, 2)")
+def three_places(x, weights):
+    return [by_divmod(x, weights)] * 3
 
 
 @wrong("best_unit", "Row and column")
@@ -139,28 +190,98 @@ def distance_of_each_unit(x, weights):
 # 2
 
 
+def ring(n, k):
+    """Steps on a ring of n places to the place k."""
+    return abs((np.arange(n) - k + n // 2) % n - n // 2)
+
+
 @right("neighbourhood")
 def by_broadcasting(unit, rows, columns, sigma):
-    r, c = np.arange(rows)[:, None], np.arange(columns)
-    return np.exp(-((r - unit[0]) ** 2 + (c - unit[1]) ** 2) / (2 * sigma**2))
+    r, c = ring(rows, unit[0])[:, None], ring(columns, unit[1])
+    return np.exp(-(r**2 + c**2) / (2 * sigma**2))
 
 
 @right("neighbourhood")
-def by_two_loops(unit, rows, columns, sigma):
+def by_two_loops_over_nine_sheets(unit, rows, columns, sigma):
     def h(r, c):
-        return math.exp(-((math.dist(unit, (r, c)) / sigma) ** 2) / 2)
+        sheets = [(r + i * rows, c + j * columns) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        return math.exp(-((min(math.dist(unit, sheet) for sheet in sheets) / sigma) ** 2) / 2)
 
     return [[h(r, c) for c in range(columns)] for r in range(rows)]
 
 
 @right("neighbourhood")
 def by_an_outer_product_in_torch(unit, rows, columns, sigma):
-    r, c = torch.arange(rows) - unit[0], torch.arange(columns) - unit[1]
+    r, c = torch.tensor(ring(rows, unit[0])), torch.tensor(ring(columns, unit[1]))
     return torch.outer(torch.exp(-(r**2) / (2 * sigma**2)), torch.exp(-(c**2) / (2 * sigma**2)))
 
 
+@right("neighbourhood")
+def rolled_from_the_corner(unit, rows, columns, sigma):
+    return np.roll(by_broadcasting((0, 0), rows, columns, sigma), unit, axis=(0, 1)).astype("f4")
+
+
+equal(
+    "neighbourhood",
+    "np.minimum(down, rows - down) -> np.minimum(rows - down, down)",
+    "the smaller of two is the same in either order",
+)
+equal(
+    "neighbourhood",
+    "np.minimum(across, columns - across) -> np.minimum(columns - across, across)",
+    "the smaller of two is the same in either order",
+)
+
+
 def steps(unit, rows, columns):
-    return np.hypot(np.arange(rows)[:, None] - unit[0], np.arange(columns) - unit[1])
+    return np.hypot(ring(rows, unit[0])[:, None], ring(columns, unit[1]))
+
+
+@wrong("neighbourhood", "Your sheet has borders")
+def as_in_the_chapter_on_a_flat_sheet(unit, rows, columns, sigma):
+    row, column = np.indices((rows, columns))
+    return np.exp(-((row - unit[0]) ** 2 + (column - unit[1]) ** 2) / (2 * sigma**2))
+
+
+@wrong("neighbourhood", "one way round only")
+def by_the_remainder_alone(unit, rows, columns, sigma):
+    r, c = (np.arange(rows) - unit[0]) % rows, (np.arange(columns) - unit[1]) % columns
+    return np.exp(-(r[:, None] ** 2 + c**2) / (2 * sigma**2))
+
+
+@wrong("neighbourhood", "go round by the columns only")
+def a_cylinder(unit, rows, columns, sigma):
+    r, c = np.arange(rows)[:, None] - unit[0], ring(columns, unit[1])
+    return np.exp(-(r**2 + c**2) / (2 * sigma**2))
+
+
+@wrong("neighbourhood", "go round by the rows only")
+def a_lying_cylinder(unit, rows, columns, sigma):
+    r, c = ring(rows, unit[0])[:, None], np.arange(columns) - unit[1]
+    return np.exp(-(r**2 + c**2) / (2 * sigma**2))
+
+
+@wrong("neighbourhood", "as many rows as there are columns")
+def sizes_swapped(unit, rows, columns, sigma):
+    r, c = abs(np.arange(rows) - unit[0]), abs(np.arange(columns) - unit[1])
+    r, c = np.minimum(r, columns - r), np.minimum(c, rows - c)
+    return np.exp(-(r[:, None] ** 2 + c**2) / (2 * sigma**2))
+
+
+@wrong("neighbourhood", "the longer way round")
+def the_longer_way(unit, rows, columns, sigma):
+    r, c = rows - ring(rows, unit[0]), columns - ring(columns, unit[1])
+    return np.exp(-(r[:, None] ** 2 + c**2) / (2 * sigma**2))
+
+
+@wrong("neighbourhood", "The result for (1, 4) and sigma=1.5 is wrong in")
+def all_sheets_added(unit, rows, columns, sigma):
+    h = [
+        as_in_the_chapter_on_a_flat_sheet((unit[0] + i, unit[1] + j), rows, columns, sigma)
+        for i in (-rows, 0, rows)
+        for j in (-columns, 0, columns)
+    ]
+    return np.sum(h, axis=0)
 
 
 @wrong("neighbourhood", "The 2 in front")
@@ -216,13 +337,13 @@ def unit_turned_round(unit, rows, columns, sigma):
 
 @wrong("neighbourhood", "A distance goes straight")
 def on_foot(unit, rows, columns, sigma):
-    r, c = np.abs(np.arange(rows)[:, None] - unit[0]), np.abs(np.arange(columns) - unit[1])
+    r, c = ring(rows, unit[0])[:, None], ring(columns, unit[1])
     return np.exp(-((r + c) ** 2) / (2 * sigma**2))
 
 
 @wrong("neighbourhood", "across a corner")
 def as_a_king_walks(unit, rows, columns, sigma):
-    r, c = np.abs(np.arange(rows)[:, None] - unit[0]), np.abs(np.arange(columns) - unit[1])
+    r, c = ring(rows, unit[0])[:, None], ring(columns, unit[1])
     return np.exp(-(np.maximum(r, c) ** 2) / (2 * sigma**2))
 
 
@@ -233,7 +354,7 @@ def all_or_nothing(unit, rows, columns, sigma):
 
 @wrong("neighbourhood", "Only the rows count")
 def rows_alone(unit, rows, columns, sigma):
-    r = np.arange(rows)[:, None] - unit[0]
+    r = ring(rows, unit[0])[:, None]
     return np.exp(-(r**2) / (2 * sigma**2)) * np.ones(columns)
 
 
@@ -249,29 +370,78 @@ def h_around(x, weights, sigma):
     return by_broadcasting(by_divmod(x, weights), *weights.shape[:2], sigma)[:, :, None]
 
 
+def gap(x, weights):
+    """How far each unit is from x, 0 where x has a hole."""
+    return np.nan_to_num(x - weights)
+
+
 @right("kohonen_step")
 def all_at_once(weights, x, rate, sigma):
-    return weights + rate * h_around(x, weights, sigma) * (x - weights)
+    return weights + rate * h_around(x, weights, sigma) * gap(x, weights)
 
 
 @right("kohonen_step")
-def unit_by_unit(weights, x, rate, sigma):
-    best, new = by_a_search(x, weights), weights.copy()
-    for place in np.ndindex(weights.shape[:2]):
-        h = math.exp(-(math.dist(place, best) ** 2) / (2 * sigma**2))
-        new[place] += rate * h * (x - new[place])
+def unit_by_unit_and_number_by_number(weights, x, rate, sigma):
+    h, new = h_around(x, weights, sigma)[:, :, 0], weights.copy()
+    for r, c, d in np.ndindex(weights.shape):
+        if x[d] == x[d]:
+            new[r, c, d] += rate * h[r, c] * (x[d] - new[r, c, d])
     return new
 
 
 @right("kohonen_step")
 def by_torch_in_single_precision(weights, x, rate, sigma):
-    h = torch.tensor(h_around(x, weights, sigma))
-    return torch.lerp(torch.tensor(weights), torch.tensor(x), rate * h).float()
+    h, w = torch.tensor(h_around(x, weights, sigma)), torch.tensor(weights)
+    return torch.lerp(w, torch.tensor(x).where(~torch.tensor(x).isnan(), w), rate * h).float()
 
 
 @right("kohonen_step")
 def a_step_of_the_room(weights, x, rate, sigma):
-    return room(weights, x[None], epochs=1, sigma=sigma, rate=rate, method="online").weights_
+    new, (x_there, w) = weights.copy(), there(x, weights)
+    moved = room(w, x_there[None], epochs=1, sigma=sigma, rate=rate, method="online")
+    new[:, :, ~np.isnan(x)] = moved.weights_
+    return new
+
+
+@wrong("kohonen_step", "weights become NaN")
+def as_in_the_chapter_with_holes(weights, x, rate, sigma):
+    return weights + rate * h_around(x, weights, sigma) * (x - weights)
+
+
+@wrong("kohonen_step", "Your sheet has borders")
+def on_a_flat_sheet(weights, x, rate, sigma):
+    unit, shape = by_divmod(x, weights), weights.shape[:2]
+    h = as_in_the_chapter_on_a_flat_sheet(unit, *shape, sigma)[:, :, None]
+    return weights + rate * h * gap(x, weights)
+
+
+@wrong("kohonen_step", "You fill a hole with 0")
+def holes_pull_to_zero(weights, x, rate, sigma):
+    return all_at_once(weights, np.nan_to_num(x), rate, sigma)
+
+
+@wrong("kohonen_step", "fill it with 0 to search")
+def searched_with_zeros(weights, x, rate, sigma):
+    return weights + rate * h_around(np.nan_to_num(x), weights, sigma) * gap(x, weights)
+
+
+@wrong("kohonen_step", "takes the first unit")
+def searched_among_nans(weights, x, rate, sigma):
+    unit = as_in_the_chapter(x, weights)
+    h = by_broadcasting(unit, *weights.shape[:2], sigma)[:, :, None]
+    return weights + rate * h * gap(x, weights)
+
+
+@wrong("kohonen_step", "nobody moves")
+def samples_with_holes_skipped(weights, x, rate, sigma):
+    return weights.copy() if np.isnan(x).any() else all_at_once(weights, x, rate, sigma)
+
+
+@wrong("kohonen_step", "where number 2 of x is a hole")
+def the_last_number_spoils_the_first(weights, x, rate, sigma):
+    new = all_at_once(weights, x, rate, sigma)
+    new[:, :, 0] = np.where(np.isnan(x[-1]), weights[:, :, 0], new[:, :, 0])
+    return new
 
 
 @wrong("kohonen_step", "Only the best unit moves")
@@ -283,45 +453,45 @@ def best_unit_alone(weights, x, rate, sigma):
 
 @wrong("kohonen_step", "move away")
 def away_from_the_sample(weights, x, rate, sigma):
-    return weights + rate * h_around(x, weights, sigma) * (weights - x)
+    return weights + rate * h_around(x, weights, sigma) * gap(-x, -weights)
 
 
 @wrong("kohonen_step", "The rate is missing")
 def without_rate(weights, x, rate, sigma):
-    return weights + h_around(x, weights, sigma) * (x - weights)
+    return weights + h_around(x, weights, sigma) * gap(x, weights)
 
 
 @wrong("kohonen_step", "The neighbourhood is missing")
 def without_neighbourhood(weights, x, rate, sigma):
-    return weights + rate * (x - weights)
+    return weights + rate * gap(x, weights)
 
 
 @wrong("kohonen_step", "goes by the weights")
 def neighbours_by_weights(weights, x, rate, sigma):
     gaps = ((weights - weights[by_divmod(x, weights)]) ** 2).sum(axis=2, keepdims=True)
-    return weights + rate * np.exp(-gaps / (2 * sigma**2)) * (x - weights)
+    return weights + rate * np.exp(-gaps / (2 * sigma**2)) * gap(x, weights)
 
 
 @wrong("kohonen_step", "how near a unit is to x")
 def neighbours_by_the_sample(weights, x, rate, sigma):
     gaps = ((weights - x) ** 2).sum(axis=2, keepdims=True)
-    return weights + rate * np.exp(-gaps / (2 * sigma**2)) * (x - weights)
+    return weights + rate * np.exp(-gaps / (2 * sigma**2)) * gap(x, weights)
 
 
 @wrong("kohonen_step", "row for column")
 def neighbours_of_another_unit(weights, x, rate, sigma):
     h = by_broadcasting(by_divmod(x, weights)[::-1], *weights.shape[:2], sigma)
-    return weights + rate * h[:, :, None] * (x - weights)
+    return weights + rate * h[:, :, None] * gap(x, weights)
 
 
 @wrong("kohonen_step", "too narrow")
 def neighbourhood_without_two(weights, x, rate, sigma):
-    return weights + rate * h_around(x, weights, sigma) ** 2 * (x - weights)
+    return weights + rate * h_around(x, weights, sigma) ** 2 * gap(x, weights)
 
 
 @wrong("kohonen_step", "changed its argument `weights`")
 def moved_in_place(weights, x, rate, sigma):
-    weights += rate * h_around(x, weights, sigma) * (x - weights)
+    weights += rate * h_around(x, weights, sigma) * gap(x, weights)
     return weights
 
 
@@ -335,12 +505,12 @@ def searched_after_each_move(weights, x, rate, sigma):
 
 @wrong("kohonen_step", "operands could not be broadcast")
 def no_axis_for_the_numbers(weights, x, rate, sigma):
-    return weights + rate * h_around(x, weights, sigma)[:, :, 0] * (x - weights)
+    return weights + rate * h_around(x, weights, sigma)[:, :, 0] * gap(x, weights)
 
 
 @wrong("kohonen_step", "These are the changes")
 def changes_alone(weights, x, rate, sigma):
-    return rate * h_around(x, weights, sigma) * (x - weights)
+    return rate * h_around(x, weights, sigma) * gap(x, weights)
 
 
 @wrong("kohonen_step", "part of x itself")
@@ -475,6 +645,54 @@ def torn_by_the_room(weights, X):
     return som.topographic_error(room(weights, X), X)
 
 
+equal(
+    "how_torn",
+    "distances.argsort(axis=1) -> distances.argsort()",
+    "numpy sorts along the last axis if none is named, and that is axis 1",
+)
+
+
+def flat_steps(weights, X):
+    C = weights.shape[1]
+    first, second = (place[:, 0] * C + place[:, 1] for place in two_nearest(weights, X))
+    return np.abs(first - second)
+
+
+@wrong("how_torn", "You compare the numbers of units")
+def by_eight_numbers(weights, X):
+    C = weights.shape[1]
+    return np.mean(~np.isin(flat_steps(weights, X), [1, C - 1, C, C + 1]))
+
+
+@wrong("how_torn", "Your map wraps round")
+def glued(weights, X):
+    gaps = np.abs(np.subtract(*two_nearest(weights, X)))
+    return (np.minimum(gaps, weights.shape[:2] - gaps).max(axis=1) > 1).mean()
+
+
+@wrong("how_torn", "R units to a row")
+def rows_of_the_wrong_length(weights, X):
+    k, R = distances(weights, X).argsort(axis=1)[:, :2], len(weights)
+    return (np.maximum(*(abs(np.diff(each, axis=1)) for each in divmod(k, R))) > 1).mean()
+
+
+@wrong("how_torn", "rows and columns both differ")
+def torn_in_both_directions(weights, X):
+    return (np.abs(np.subtract(*two_nearest(weights, X))).min(axis=1) > 1).mean()
+
+
+@wrong("how_torn", "the third")
+def second_and_third(weights, X):
+    order = distances(weights, X).argsort(axis=1)
+    places = np.stack(np.divmod(order, weights.shape[1]), axis=2)
+    return (np.abs(places[:, 1] - places[:, 2]).max(axis=1) > 1).mean()
+
+
+@wrong("how_torn", "asked of 8 maps, is wrong in")
+def square_maps_alone(weights, X):
+    return by_the_longer_side(weights, X) if len(weights) > 1 else 0.0
+
+
 @wrong("how_torn", "are not torn")
 def share_that_is_whole(weights, X):
     return 1 - by_the_longer_side(weights, X)
@@ -560,10 +778,12 @@ def table(weights, X, sigma):
     return np.array([h_around(x, weights, sigma).ravel() for x in X])
 
 
-def moved(weights, h, X):
-    total = h.sum(axis=0)[:, None]
-    old = weights.reshape(-1, weights.shape[2])
-    return np.where(total > 0, h.T @ X / np.where(total > 0, total, 1), old).reshape(weights.shape)
+def moved(weights, h, X, least=1e-300):
+    total = h.T @ ~np.isnan(X)
+    old, sums = weights.reshape(-1, weights.shape[2]), h.T @ np.nan_to_num(X)
+    return np.where(total > least, sums / np.where(total > least, total, 1), old).reshape(
+        weights.shape
+    )
 
 
 @right("batch_epoch")
@@ -573,33 +793,110 @@ def by_products(weights, X, sigma):
 
 @right("batch_epoch")
 def by_sums_over_samples(weights, X, sigma):
-    above, below = np.zeros_like(weights), np.zeros((*weights.shape[:2], 1))
+    above, below = np.zeros_like(weights), np.zeros_like(weights)
     for x in X:
         h = h_around(x, weights, sigma)
-        above += h * x
-        below += h
+        above += h * np.nan_to_num(x)
+        below += h * ~np.isnan(x)
     new = weights.copy()
-    np.divide(above, below, out=new, where=below > 0)
+    np.divide(above, below, out=new, where=below > 1e-300)
     return new
 
 
 @right("batch_epoch")
 def by_torch_in_float32(weights, X, sigma):
     h, w = torch.tensor(table(weights, X, sigma)).float(), torch.tensor(weights).flatten(0, 1)
-    new = h.T @ torch.tensor(X).float() / h.sum(0)[:, None]
+    x = torch.tensor(X).float()
+    new = h.T @ x.nan_to_num() / (h.T @ (~x.isnan()).float())
     return torch.where(new.isnan(), w.float(), new).reshape(weights.shape)
+
+
+@right("batch_epoch")
+def number_by_number(weights, X, sigma):
+    h, new = table(weights, X, sigma).reshape(len(X), *weights.shape[:2]), weights.copy()
+    for d in range(weights.shape[2]):
+        have = ~np.isnan(X[:, d])
+        for r, c in np.ndindex(weights.shape[:2]):
+            if h[have, r, c].sum() > 1e-300:
+                new[r, c, d] = np.average(X[have, d], weights=h[have, r, c])
+    return new
 
 
 @right("batch_epoch")
 def by_a_step_from_the_old_weights(weights, X, sigma):
     h, w = table(weights, X, sigma), weights.reshape(-1, weights.shape[2])
-    step = np.einsum("nu,nud->ud", h, X[:, None] - w) / np.maximum(h.sum(0), 1e-300)[:, None]
-    return (w + step).reshape(weights.shape)
+    step = np.einsum("nu,nud->ud", h, np.nan_to_num(X[:, None] - w))
+    return (w + step / np.maximum(h.T @ ~np.isnan(X), 1e-300)).reshape(weights.shape)
 
 
-@right("batch_epoch")
-def an_epoch_of_the_room(weights, X, sigma):
-    return room(weights, X, epochs=1, sigma=sigma).weights_
+def test_without_holes_the_batch_rule_is_that_of_the_package() -> None:
+    weights, X = np.random.default_rng(3).normal(size=(4, 6, 3)), np.random.default_rng(4)
+    X = X.normal(size=(50, 3))
+    theirs = room(weights, X, epochs=1, sigma=1.2).weights_
+    np.testing.assert_allclose(by_products(weights, X, 1.2), theirs, rtol=1e-5)
+
+
+for what in ("below > 1e-300 -> below >= 1e-300", "1e-300 -> 2e-300"):
+    equal("batch_epoch", what, "the limit is a name for next to nothing: no sum lies just there")
+for what in ("1 -> 0", "1 -> 2"):
+    equal("batch_epoch", what, "what is divided there is thrown away in the next line")
+
+
+@wrong("batch_epoch", "Your sheet has borders")
+def batch_on_a_flat_sheet(weights, X, sigma):
+    units = [by_divmod(x, weights) for x in X]
+    shape = weights.shape[:2]
+    h = [as_in_the_chapter_on_a_flat_sheet(unit, *shape, sigma).ravel() for unit in units]
+    return moved(weights, np.array(h), X)
+
+
+@wrong("batch_epoch", "Holes in the samples make weights NaN")
+def batch_as_in_the_chapter(weights, X, sigma):
+    h = table(weights, X, sigma)
+    return (h.T @ X / h.sum(axis=0)[:, None]).reshape(weights.shape)
+
+
+@wrong("batch_epoch", "below it they count")
+def one_sum_below_for_all_numbers(weights, X, sigma):
+    h = table(weights, X, sigma)
+    total = h.sum(axis=0)[:, None]
+    old, sums = weights.reshape(-1, weights.shape[2]), h.T @ np.nan_to_num(X)
+    means = sums / np.where(total > 0, total, 1)
+    return np.where(total > 0, means, old).reshape(weights.shape)
+
+
+@wrong("batch_epoch", "You fill a hole with 0")
+def batch_of_zeros(weights, X, sigma):
+    return by_products(weights, np.nan_to_num(X), sigma)
+
+
+@wrong("batch_epoch", "leave out every sample that has a hole")
+def whole_samples_alone(weights, X, sigma):
+    return by_products(weights, X[~np.isnan(X).any(axis=1)], sigma)
+
+
+@wrong("batch_epoch", "to search the best units")
+def batch_searched_with_zeros(weights, X, sigma):
+    return moved(weights, table(weights, np.nan_to_num(X), sigma), X)
+
+
+@wrong("batch_epoch", "`argmin` takes the first")
+def batch_searched_among_nans(weights, X, sigma):
+    units = [as_in_the_chapter(x, weights) for x in X]
+    h = [by_broadcasting(unit, *weights.shape[:2], sigma).ravel() for unit in units]
+    return moved(weights, np.array(h), X)
+
+
+@wrong("batch_epoch", "is all of its mean. In yours not.")
+def a_threshold_of_a_thousandth(weights, X, sigma):
+    return moved(weights, table(weights, X, sigma), X, least=1e-3)
+
+
+@wrong("batch_epoch", "A number that no sample has")
+def numbers_of_nobody_are_zero(weights, X, sigma):
+    new = by_products(weights, X, sigma)
+    new[:, :, np.isnan(X).all(axis=0)] = 0
+    return new
 
 
 @wrong("batch_epoch", "its own samples only")
@@ -627,13 +924,13 @@ def sums_of_samples(weights, X, sigma):
 @wrong("batch_epoch", "becomes 0 / 0")
 def nothing_by_nothing(weights, X, sigma):
     h = table(weights, X, sigma)
-    return (h.T @ X / h.sum(axis=0)[:, None]).reshape(weights.shape)
+    return (h.T @ np.nan_to_num(X) / (h.T @ ~np.isnan(X))).reshape(weights.shape)
 
 
 @wrong("batch_epoch", "goes to 0")
 def a_little_below_the_line(weights, X, sigma):
     h = table(weights, X, sigma)
-    return (h.T @ X / (h.sum(axis=0)[:, None] + 1e-12)).reshape(weights.shape)
+    return (h.T @ np.nan_to_num(X) / (h.T @ ~np.isnan(X) + 1e-12)).reshape(weights.shape)
 
 
 @wrong("batch_epoch", "goes to the mean of all samples")
@@ -759,6 +1056,14 @@ def over_moves(weights, moves, *, mode="constant"):
 EIGHT = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 
 
+for axis in "rc":
+    equal(
+        "u_matrix",
+        f"max({axis} - 1, 0) -> max(0, {axis} - 1)",
+        "the larger of two is the same in either order",
+    )
+
+
 @wrong("u_matrix", "wraps round")
 def rolled(weights):
     far = [np.linalg.norm(np.roll(weights, m, axis=(0, 1)) - weights, axis=2) for m in EIGHT]
@@ -857,6 +1162,27 @@ def with_one_rate(epoch, epochs):
 @right("schedule")
 def the_article_twice_as_fast(epoch, epochs):
     return 5 * math.exp(-2 * epoch / epochs), 0.5 * math.exp(-2 * epoch / epochs)
+
+
+for what in (
+    "5 -> 6",
+    "5 -> 6 (place 2)",
+    "5 -> 4",
+    "5 -> 4 (place 2)",
+    "0.05 -> 0.1",
+    "0.5 -> 1.0",
+    "0.5 -> 1.0 (place 2)",
+    "0.05 / 0.5 -> 0.05 * 0.5",
+    "1 -> 0",
+    "1 -> 2",
+    "epochs - 1 -> epochs + 1",
+):
+    equal("schedule", what, "a wide range of schedules meets both marks, and each of them is right")
+
+
+@wrong("schedule", "when 60 have to do: Quantization error 0.1")
+def that_knows_of_a_hundred_epochs(epoch, epochs):
+    return by_equal_factors(epoch, 100)
 
 
 @wrong("schedule", "never refines")

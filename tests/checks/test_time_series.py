@@ -8,18 +8,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from tests.checks._both_ways import Answers
 
-STUBS = {
-    "repeat_season": lambda series, origin, *, season, horizon: ...,
-    "cut_windows": lambda series, *, length, horizon: ...,
-    "split_and_scale": lambda x, *, n_test: ...,
-    "verdict": lambda adf_p, kpss_p, *, level=0.05: ...,
-    "pinball": lambda demand, made, *, tau: ...,
-    "feed_back": lambda model, series, origin, *, length, horizon: ...,
-    "make_stationary": lambda series, *, season: ...,
-}
-
-answers = Answers("time_series", STUBS)
-right, wrong = answers.right, answers.wrong
+answers = Answers("time_series")
+right, wrong, equal = answers.right, answers.wrong, answers.equal
 
 
 # 1
@@ -41,6 +31,20 @@ def own_forecasts_repeated(series, origin, *, season, horizon):
     for _ in range(horizon):
         known = torch.cat([known, known[-season].reshape(1)])
     return known[origin:]
+
+
+equal(
+    "repeat_season",
+    "origin - season:origin -> origin - season:origin + 1",
+    "of the season only the first `season` entries are read, so that one more changes nothing",
+)
+
+
+@wrong("repeat_season", "Half tubs count")
+def whole_tubs(series, origin, *, season, horizon):
+    forecasts = np.zeros(horizon, dtype=int)
+    forecasts[:] = month_by_month(series, origin, season=season, horizon=horizon)
+    return forecasts
 
 
 @wrong("repeat_season", "looks into the future")
@@ -138,6 +142,25 @@ def cut(series, starts, length, horizon, shift=0):
     inputs = [series[i : i + length] for i in starts]
     after = [series[i + length + shift : i + length + shift + horizon] for i in starts]
     return inputs, after
+
+
+@wrong("cut_windows", "You turn the inputs into whole numbers")
+def whole_numbers(series, *, length, horizon):
+    return appended(series.astype(int), length=length, horizon=horizon)
+
+
+@wrong("cut_windows", "You turn the targets into whole numbers")
+def targets_in_a_table_of_whole_numbers(series, *, length, horizon):
+    inputs, targets = appended(series, length=length, horizon=horizon)
+    table = np.zeros((len(targets), horizon), dtype=int)
+    table[:] = np.round(targets)
+    return inputs, table
+
+
+@wrong("cut_windows", "The part `inputs` for 7 values that are not whole")
+def a_single_pair_without_axis(series, *, length, horizon):
+    inputs, targets = appended(series, length=length, horizon=horizon)
+    return np.squeeze(inputs), targets
 
 
 @wrong("cut_windows", "The target leaks")
@@ -241,7 +264,8 @@ def column_by_column(x, *, n_test):
     scaled = []
     for column in x.T:
         past = column[: len(x) - n_test]
-        scaled.append((column - np.mean(past)) / (np.std(past) or 1))
+        spread = np.std(past) if len(set(past)) > 1 else 1
+        scaled.append((column - np.mean(past)) / spread)
     both = np.stack(scaled, axis=1).astype(np.float32)
     return both[:-n_test], both[-n_test:]
 
@@ -254,10 +278,17 @@ def by_scikit_learn(x, *, n_test):
 
 @right("split_and_scale")
 def by_torch_without_correction(x, *, n_test):
-    train, test = torch.tensor(x).split([len(x) - n_test, n_test])
+    train, test = torch.tensor(x, dtype=torch.float64).split([len(x) - n_test, n_test])
     std, mean = torch.std_mean(train, dim=0, correction=0)
-    std[std == 0] = 1
+    std[train.amax(0) == train.amin(0)] = 1
     return (train - mean) / std, (test - mean) / std
+
+
+@right("split_and_scale")
+def by_differences_from_the_first_day(x, *, n_test):
+    x = x - x[0]  # of a constant nothing is left, to the last bit
+    mean, std = x[:-n_test].mean(axis=0), x[:-n_test].std(axis=0)
+    return np.split((x - mean) / np.where(std == 0, 1, std), [len(x) - n_test])
 
 
 def scaled_with(x, n_test, mean, std):
@@ -323,7 +354,9 @@ def trained_on_the_future(x, *, n_test):
     return by_scikit_learn(np.concatenate([x[n_test:], x[:n_test]]), n_test=n_test)
 
 
-@wrong("split_and_scale", "The training part should have shape (8, 2), yours has (4, 2)")
+@wrong(
+    "split_and_scale", "The training part with n_test=4 should have shape (8, 2), yours has (4, 2)"
+)
 def cut_at_the_wrong_end(x, *, n_test):
     return by_scikit_learn(x, n_test=len(x) - n_test)
 
@@ -352,6 +385,42 @@ def price_not_centred(x, *, n_test):
     mean, std = x[:-n_test].mean(axis=0), x[:-n_test].std(axis=0)
     train, test = scaled_with(x, n_test, mean, std)
     return train, test + mean * (std == 0)
+
+
+@wrong("split_and_scale", "of 12 prices of 0.10 is")
+def constants_by_a_spread_of_zero(x, *, n_test):
+    mean, std = x[:-n_test].mean(axis=0), x[:-n_test].std(axis=0)
+    return scaled_with(x, n_test, mean, std)
+
+
+@wrong("split_and_scale", "of 12 prices of 8.40 is")
+def constants_by_a_spread_below_the_rounding_of_one(x, *, n_test):
+    mean, std = x[:-n_test].mean(axis=0), x[:-n_test].std(axis=0)
+    return scaled_with(x, n_test, mean, np.where(std < 5e-16, 0, std))
+
+
+@wrong("split_and_scale", "of 12 prices of 1234567.80 is")
+def constants_by_a_spread_below_a_billionth_of_a_thousandth(x, *, n_test):
+    mean, std = x[:-n_test].mean(axis=0), x[:-n_test].std(axis=0)
+    return scaled_with(x, n_test, mean, np.where(std < 1e-12, 0, std))
+
+
+@wrong("split_and_scale", "varies by 1e-9 does vary")
+def constants_by_a_small_spread(x, *, n_test):
+    mean, std = x[:-n_test].mean(axis=0), x[:-n_test].std(axis=0)
+    return scaled_with(x, n_test, mean, np.where(np.isclose(std, 0), 0, std))
+
+
+@wrong("split_and_scale", "table of whole numbers has whole results")
+def in_a_table_of_the_same_kind(x, *, n_test):
+    out = np.empty_like(x)
+    out[:-n_test], out[-n_test:] = by_scikit_learn(x, n_test=n_test)
+    return out[:-n_test], out[-n_test:]
+
+
+@wrong("split_and_scale", "The training part with n_test=4 is wrong in")
+def bent_after_scaling(x, *, n_test):
+    return [np.tanh(part) for part in by_scikit_learn(x, n_test=n_test)]
 
 
 @wrong("split_and_scale", "n_test=3")
@@ -468,6 +537,16 @@ def level_for_one_test_only(adf_p, kpss_p, *, level=0.05):
     return with_rejections(adf_p < level, kpss_p < 0.05)
 
 
+@wrong("verdict", "no level is given")
+def another_default(adf_p, kpss_p, *, level=0.1):
+    return case_by_case(adf_p, kpss_p, level=level)
+
+
+@wrong("verdict", "With adf_p = 0.19, kpss_p = 0.07 and level = 0.1 you say 'contradiction'")
+def level_doubled_above_five_percent(adf_p, kpss_p, *, level=0.05):
+    return case_by_case(adf_p, kpss_p, level=2 * level if level > 0.05 else level)
+
+
 @wrong("verdict", "the p of ADF equals the level")
 def rejects_at_the_level(adf_p, kpss_p, *, level=0.05):
     return with_rejections(adf_p <= level, kpss_p <= level)
@@ -501,6 +580,32 @@ def day_by_day(demand, made, *, tau):
 def by_torch_in_float32(demand, made, *, tau):
     missing = torch.tensor(demand - made, dtype=torch.float32, requires_grad=True)
     return torch.where(missing > 0, tau * missing, (tau - 1) * missing)
+
+
+equal(
+    "pinball",
+    "missing > 0 -> missing >= 0",
+    "a day on which nothing is missing and nothing left costs 0 by either price",
+)
+
+
+@right("pinball")
+def by_two_parts(demand, made, *, tau):
+    missing = np.subtract(demand, made)
+    return tau * missing.clip(min=0) - (1 - tau) * missing.clip(max=0)
+
+
+@wrong("pinball", "Whole tubs have whole costs")
+def in_an_array_of_the_same_kind(demand, made, *, tau):
+    cost = np.zeros_like(demand)
+    cost[:] = larger_of_two(demand, made, tau=tau)
+    return cost
+
+
+@wrong("pinball", "The result with tau=0.9 is wrong in 1 of 9 entries, most at [8]")
+def from_one_tub_on(demand, made, *, tau):
+    missing = demand - made
+    return np.where(missing >= 1, tau * missing, (1 - tau) * np.abs(missing))
 
 
 @wrong("pinball", "prices are swapped")
@@ -723,8 +828,10 @@ def over_a_season(x, season):
 TREATMENTS = (line, difference, over_a_season)
 
 
-def treated(x, season, treatments=TREATMENTS, gain=0.8, most=9):
+def treated(x, season, treatments=TREATMENTS, gain=0.8, most=9, dust=False):
     for _ in range(most):
+        if np.ptp(x) == 0 and not dust:
+            break
         best = min((treatment(x, season) for treatment in treatments), key=np.std)
         if best.std() >= gain * x.std():
             break
@@ -734,24 +841,46 @@ def treated(x, season, treatments=TREATMENTS, gain=0.8, most=9):
 
 @right("make_stationary")
 def by_recursion(series, *, season):
-    results = [treatment(series, season) for treatment in TREATMENTS]
-    spreads = [np.std(result, ddof=1) for result in results]
-    if min(spreads) >= 0.8 * np.std(series, ddof=1):
-        return series.tolist()
-    return by_recursion(results[np.argmin(spreads)], season=season)
+    def treat(x):
+        results = [treatment(x, season) for treatment in TREATMENTS]
+        spreads = [np.std(result, ddof=1) for result in results]
+        if np.ptp(x) == 0 or min(spreads) >= 0.8 * np.std(x, ddof=1):
+            return x.tolist()
+        return treat(results[np.argmin(spreads)])
+
+    return treat(series)
+
+
+@right("make_stationary")
+def by_the_variance(series, *, season):
+    best, x = series, None
+    while x is None or best.var() < 0.64 * x.var():
+        x = best
+        if (x == x[0]).all():
+            return x
+        best = sorted((treatment(x, season) for treatment in TREATMENTS), key=np.var)[0]
+    return x
+
+
+equal(
+    "make_stationary",
+    "best.std() >= 0.8 * series.std() -> best.std() > 0.8 * series.std()",
+    "numpy's and torch's deviation are both right, and say different things at an exact 0.8",
+)
 
 
 @right("make_stationary")
 def by_torch_in_single_precision(series, *, season):
     x = torch.tensor(series, dtype=torch.float32)
-    while True:
+    while x.max() > x.min():
         t = torch.stack([torch.ones(len(x)), torch.linspace(-1, 1, len(x))], dim=1)
         fit = t @ torch.linalg.lstsq(t, x[:, None]).solution
         results = [x - fit[:, 0], x.diff(), x[season:] - x[:-season]]
         best = min(results, key=torch.std)
         if best.std() >= 0.8 * x.std():
-            return x
+            break
         x = best
+    return x
 
 
 @wrong("make_stationary", "a random walk with a difference, then a difference")
@@ -782,6 +911,28 @@ def any_gain_will_do(series, *, season):
 @wrong("make_stationary", "a walk with a season that drifts with a difference. That")
 def one_treatment_at_most(series, *, season):
     return treated(series, season, most=1)
+
+
+@wrong(
+    "make_stationary", "a walk of walks with a season that drifts with a difference, then a diff"
+)
+def two_treatments_at_most(series, *, season):
+    return treated(series, season, most=2)
+
+
+@wrong("make_stationary", "a memory of 0.68 with nothing")
+def variance_for_spread(series, *, season):
+    return treated(series, season, gain=0.64)
+
+
+@wrong("make_stationary", "a memory of 0.66 with a difference. That")
+def a_gain_of_a_tenth(series, *, season):
+    return treated(series, season, gain=0.9)
+
+
+@wrong("make_stationary", "a price that never changes with a difference. That")
+def rounding_treated(series, *, season):
+    return treated(series, season, dust=True)
 
 
 @wrong("make_stationary", "go back by `season`?")

@@ -141,7 +141,8 @@ def test_r17_an_lstm_that_has_read_a_line_writes_it_word_by_word():
     assert [vocabulary.token(int(i)) for i in written] == line
 
 
-# What recorded runs say, once for each seed
+# What the records say, once for each seed. The runs are longer than a test; tests/runs repeats
+# them in small.
 
 
 def runs(record, name):
@@ -149,12 +150,12 @@ def runs(record, name):
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_l17_about_a_third_of_the_rows_of_wikitext_are_empty(part):
+def test_l17_in_the_record_about_a_third_of_the_rows_of_wikitext_are_empty(part):
     rows, empty = (runs("recurrent_wikitext", f"{part}, {kind}")[0] for kind in ("rows", "empty"))
     assert 0.25 < empty / rows < 0.4
 
 
-def test_b6_k3_after_four_words_each_gated_network_holds_its_subject_better_than_any_plain_rnn():
+def test_b6_k3_in_the_record_each_gated_network_holds_its_subject_better_than_any_rnn():
     rnn, gru, lstm = (
         runs("recurrent_cells", f"{cell}, 4 words") for cell in ("RNN", "GRU", "LSTM")
     )
@@ -162,16 +163,16 @@ def test_b6_k3_after_four_words_each_gated_network_holds_its_subject_better_than
     assert gru.min() > 0.9
 
 
-def test_f72_neither_of_lstm_and_gru_predicts_the_next_word_much_better():
+def test_f72_in_the_record_neither_of_lstm_and_gru_predicts_the_next_word_much_better():
     gru, lstm = (runs("recurrent_cells", f"{cell}, loss") for cell in ("GRU", "LSTM"))
     assert abs(gru.mean() - lstm.mean()) < 0.05
 
 
-def test_l21_a_bilstm_trained_from_scratch_judges_film_reviews():
+def test_l21_in_the_record_a_bilstm_trained_from_scratch_judges_film_reviews():
     assert runs("recurrent_imdb", "mean over time, test").min() > 0.8
 
 
-def test_f65_l21_it_judges_worst_by_its_last_column():
+def test_f65_l21_in_the_record_it_judges_worst_by_its_last_column():
     best, worst = (
         runs("recurrent_imdb", f"{place}, test") for place in ("mean over time", "output[:, -1]")
     )

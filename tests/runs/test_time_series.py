@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from companion.runtime import seeded
-from companion.time_series import Kiosk
+from companion.time_series import Forecaster, Kiosk, windows
 from runs import time_series as long_runs
 
 
@@ -79,3 +80,25 @@ def test_a_long_run_forecasts_from_the_past_alone(monkeypatch):
     )
     long_runs.sunspots(origins=(250, 260), seeds=(0,))
     assert seen == [250, 260, 250, 260]
+
+
+def test_a_forecaster_trained_to_its_end_is_left_in_its_best_state(monkeypatch):
+    """Thirty days are learned by heart; the state that is kept was good on days held back."""
+    series = np.random.default_rng(0).normal(size=60)
+    losses = []
+    loss = long_runs.gaussian_loss
+
+    def noted(forecast, target):
+        value = loss(forecast, target)
+        if not value.requires_grad:
+            losses.append(float(value))
+        return value
+
+    monkeypatch.setattr(long_runs, "gaussian_loss", noted)
+    with seeded(0):
+        model = Forecaster(16)
+        long_runs._to_the_end(model, series[:30], series[25:], 5, epochs=60)
+    x, y = (torch.as_tensor(part).float() for part in windows(series[25:], length=5))
+    with torch.no_grad():
+        assert float(loss(model(x), y)) == pytest.approx(min(losses), rel=1e-5)
+    assert losses[-1] > min(losses)
