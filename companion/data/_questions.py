@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from companion.data._automaton import Language, Slot
+from companion.data._automaton import Language
 from companion.data._notation import Grammar
+from companion.data._parts import Slot
 
 __all__ = ["Fact", "Questions"]
 

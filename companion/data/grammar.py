@@ -10,8 +10,9 @@ from functools import cache
 from importlib.resources import files
 
 from companion._numbers import number
-from companion.data._automaton import Language, Slot
+from companion.data._automaton import Language
 from companion.data._notation import Grammar, Tree, Word
+from companion.data._parts import Slot
 from companion.data._questions import Fact, Questions
 from companion.data.oracle import Oracle
 from companion.runtime import shifted, whole

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from companion._numbers import number
-from companion.data._automaton import END, STOPS, Junction, Language, Slot, Vector
+from companion.data._automaton import Language
+from companion.data._parts import END, STOPS, Junction, Slot, Vector
 from companion.runtime import whole
 
 __all__ = ["Estimate", "Oracle"]
