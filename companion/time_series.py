@@ -215,7 +215,7 @@ class Kiosk:
             Shape (T, H): row t forecasts the days t + 1 to t + H.
         """
         whole("horizon", horizon, 1)
-        x, steps = _one_series(sales), np.arange(1, horizon + 1)
+        (x, _), steps = _one_series(sales), np.arange(1, horizon + 1)
         m, s = np.array(self.mean), np.array(self.spread)
         day = np.arange(len(x))[:, None] + steps  # (T, H)
         mood = (x - m[np.arange(len(x)) % 7])[:, None] * self.memory**steps
@@ -337,7 +337,7 @@ def unit_root_p(series: ArrayLike, *, trend: bool = False) -> tuple[float, float
     from statsmodels.tools.sm_exceptions import InterpolationWarning
     from statsmodels.tsa import stattools
 
-    x, exact = _one_series(series), _numbers("series", series)[1]
+    x, exact = _one_series(series)
     if len(x) < 20:
         raise ValueError(f"series must have 20 values or more, and vary, got {len(x)} values")
     lags = min(len(x) // 2 - 2 - trend, math.ceil(12 * (len(x) / 100) ** 0.25))  # at most, in ADF
@@ -386,7 +386,7 @@ def windows(series: ArrayLike, *, length: int, horizon: int = 1) -> tuple[Array,
     """
     whole("length", length, 1)
     whole("horizon", horizon, 1)
-    x = _one_series(series)
+    x, _ = _one_series(series)
     if len(x) < length + horizon:
         raise ValueError(f"series must have {length + horizon} values or more, got {len(x)}")
     both = np.lib.stride_tricks.sliding_window_view(x, length + horizon)
@@ -466,7 +466,7 @@ def mase(truth: ArrayLike, forecast: ArrayLike, *, history: ArrayLike, season: i
     """
     whole("season", season, 1)
     (y, _), (guess, _) = _numbers("truth", truth), _numbers("forecast", forecast)
-    x, exact = _one_series(history), _numbers("history", history)[1]
+    x, exact = _one_series(history)
     if y.shape != guess.shape:
         raise ValueError(f"truth and forecast must have one shape, got {y.shape} and {guess.shape}")
     if len(x) <= season:
@@ -640,9 +640,9 @@ def _numbers(name: str, values: ArrayLike) -> tuple[Array, float]:
     return given.astype(np.float64), 64 * float(np.finfo(kind).eps) * size
 
 
-def _one_series(series: ArrayLike) -> Array:
-    """Return a series as an array, if it is one."""
-    x, _ = _numbers("a series", series)
+def _one_series(series: ArrayLike) -> tuple[Array, float]:
+    """Return a series as an array, if it is one, and what counts as equal in it."""
+    x, exact = _numbers("a series", series)
     if x.ndim != 1:
         raise ValueError(f"a series must be finite numbers of shape (T,), got shape {x.shape}")
-    return x
+    return x, exact

@@ -204,12 +204,12 @@ def test_layers_with_lengths_equal_torch_on_packed_sequences(
         assert_same(mine, other, DTYPES[dtype])
 
 
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("lengths", [None, [3, 1, 2], [2, 2, 2]])
-def test_finite_differences_confirm_layers(name, lengths):
+def reading(name, num_layers, lengths):
+    """Return a function that lets layers read both ways, and all that it can be derived by."""
     with seeded(0):
-        layers = getattr(recurrent, name)(2, 2, 2, bidirectional=True).double()
-        x, state = torch.randn(3, 3, 2).double(), random_state(name, (4, 3, 2), torch.float64)
+        layers = getattr(recurrent, name)(2, 2, num_layers, bidirectional=True).double()
+        x = torch.randn(3, 3, 2).double()
+        state = random_state(name, (2 * num_layers, 3, 2), torch.float64)
     inputs = [x, *parts(state), *layers.parameters()]
     for t in inputs:
         t.requires_grad_()
@@ -219,7 +219,13 @@ def test_finite_differences_confirm_layers(name, lengths):
         output, last = layers(x, rest[:n] if n > 1 else rest[0], lengths=lengths)
         return (output, *parts(last))
 
-    assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
+    return run, inputs
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("lengths", [None, [3, 1, 2], [2, 2, 2]])
+def test_finite_differences_confirm_layers(name, lengths):
+    assert torch.autograd.gradcheck(*reading(name, 2, lengths), fast_mode=True)
 
 
 @pytest.mark.parametrize(("cell", "layer"), list(zip(CELLS, LAYERS, strict=True)))
@@ -356,19 +362,7 @@ def test_second_derivatives_equal_torch(name, of):
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("lengths", [None, [3, 1, 2]])
 def test_finite_differences_confirm_second_derivatives(name, lengths):
-    with seeded(0):
-        layers = getattr(recurrent, name)(2, 2, bidirectional=True).double()
-        x, state = torch.randn(3, 3, 2).double(), random_state(name, (2, 3, 2), torch.float64)
-    inputs = [x, *parts(state), *layers.parameters()]
-    for t in inputs:
-        t.requires_grad_()
-    n = len(parts(state))
-
-    def run(x, *rest):
-        output, last = layers(x, rest[:n] if n > 1 else rest[0], lengths=lengths)
-        return (output, *parts(last))
-
-    assert torch.autograd.gradgradcheck(run, inputs, fast_mode=True)
+    assert torch.autograd.gradgradcheck(*reading(name, 1, lengths), fast_mode=True)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -26,10 +26,6 @@ def drawn(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(rng.normal(size=s)).float() for name, s in shapes.items()}
 
 
-def sigmoid(z: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-z)))
-
-
 def predictions_of(
     x: Tensor, *, bend: Any = np.tanh, fed: str = "h", start: float = 0, **w: float
 ) -> Array:

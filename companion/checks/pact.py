@@ -278,10 +278,10 @@ def _at_most(seconds: float) -> Iterator[None]:
     """Stop what runs inside after so much processor time, wherever Python can be stopped."""
     stop = ctypes.pythonapi.PyThreadState_SetAsyncExc
     thread, done = ctypes.c_ulong(threading.get_ident()), threading.Event()
-    end = time.process_time() + seconds
+    end, over = time.process_time() + seconds, False
 
     def watch() -> None:
-        while not done.wait(min(seconds, 0.5)):
+        while not done.wait(min(seconds, 0.5)) and not over:
             if time.process_time() > end:
                 stop(thread, ctypes.py_object(_TooLong))
 
@@ -290,9 +290,10 @@ def _at_most(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        done.set()
+        over = True  # so that the watcher ends, whatever its stop may interrupt from here on
         with contextlib.suppress(_TooLong):  # one that comes too late; to take it back by
-            watcher.join()  # `stop(thread, None)` would let tracing hang in Python 3.11
+            done.set()  # `stop(thread, None)` would let tracing hang in Python 3.11
+            watcher.join()
             for _ in range(9):
                 pass  # at a turn of a loop it comes
 

@@ -29,12 +29,12 @@ from companion.checks._recurrent import (
     refuse_misreader,
     refuse_misreading,
     refuse_untrained,
-    sigmoid,
     step_of_torch,
     step_weights,
     surprise,
 )
 from companion.checks.pact import Answer, exercise
+from companion.matmul import sigmoid
 
 
 @exercise(

@@ -292,9 +292,11 @@ def _share(name: str, share: float, most: float) -> float:
 
 def _distance(distance: int | None) -> int | None:
     """Return a distance, or refuse it."""
-    if distance is not None and whole("distance", distance, 0) not in range(0, 41, ASIDE):
+    if distance is None:
+        return None
+    if whole("distance", distance, 0) not in range(0, 41, ASIDE):
         raise ValueError(f"distance must be None, 0, 4, 8 and so on to 40, got {distance}")
-    return None if distance is None else int(distance)
+    return int(distance)
 
 
 # The answer keys

@@ -27,11 +27,6 @@ class Cell:
     solution: str
 
 
-def topics() -> list[str]:
-    """Return the topics of the chapters, in their order."""
-    return [stem[3:] for stem in weave.chapters()]
-
-
 @functools.cache
 def cells(topic: str) -> dict[str, Cell]:
     """Return the exercises of a chapter by their name, in their order."""

@@ -41,17 +41,17 @@ class Mutant:
     wrapped: Callable[[Function], Function] | None = None
 
 
-OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
-    ast.Add: (ast.Sub,),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Div,),
-    ast.Div: (ast.Mult,),
-    ast.FloorDiv: (ast.Mod,),
-    ast.Mod: (ast.FloorDiv,),
-    ast.Pow: (ast.Mult,),
-    ast.MatMult: (ast.Mult,),
-    ast.BitAnd: (ast.BitOr,),
-    ast.BitOr: (ast.BitAnd,),
+OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mod,
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
 }
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.Gt),
@@ -105,8 +105,8 @@ def _edits(tree: ast.Module) -> Iterator[Edit]:
             continue
         match node:
             case ast.BinOp() | ast.AugAssign():
-                for operator in OPERATORS.get(type(node.op), ()):
-                    yield "operator", node, _with(node, op=operator())
+                if type(node.op) in OPERATORS:
+                    yield "operator", node, _with(node, op=OPERATORS[type(node.op)]())
             case ast.UnaryOp(op=ast.USub() | ast.Not() | ast.Invert()):
                 yield "operator", node, node.operand
             case ast.BoolOp():
@@ -166,7 +166,7 @@ def _slices(node: ast.Slice) -> Iterator[Edit]:
 
 
 def _parameters(node: ast.FunctionDef) -> Iterator[Edit]:
-    """Two parameters that have changed places, defaults that are another."""
+    """Two neighbouring parameters that have changed places."""
     plain = node.args.args
     for i in range(len(plain) - 1):
         if plain[i].arg != "self":

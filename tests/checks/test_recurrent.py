@@ -6,14 +6,16 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, linear, one_hot
 
+from book import weave
 from companion import checks, recurrent
 from companion.checks import _recurrent as asked
-from companion.recurrent.language_model import batches
+from companion.recurrent.language_model import KneserNey, batches
 from tests.checks._both_ways import Answers
 
 answers = Answers("recurrent")
@@ -1469,6 +1471,8 @@ def perplexity_first(ids, held_back, vocabulary_size):
 # The tests
 
 TestAnswers = answers.tests()
+SEEN = (8, 6400), (1, 20_000)  # seed and size of the text that the learner gets, and of another
+TASK = weave.manuscript("08_recurrent").read_text(encoding="utf-8").partition("### 9 ")[2]
 
 
 def test_a_sum_that_just_meets_top_p_has_reached_it() -> None:
@@ -1489,6 +1493,21 @@ def test_a_perfect_reader_reaches_the_ceiling_and_no_less() -> None:
 def test_who_forgets_the_animal_misses_the_mark() -> None:
     text = torch.from_numpy(asked.farm(np.random.default_rng(1), 20_000))
     assert math.exp(loss_of(Perfect(remembers=False), text[None])) > 1.03 * asked.MARK
+
+
+@pytest.mark.parametrize(("n", "said"), [(2, "a perplexity above 8"), (4, "never: above 9")])
+def test_the_task_says_truly_how_far_counting_comes(n, said) -> None:
+    ids, text = (asked.farm(np.random.default_rng(seed), size) for seed, size in SEEN)
+    counting = KneserNey(n, vocabulary_size=asked.FARM).fit(ids)
+    assert said in TASK
+    assert math.exp(-counting.log_prob(text).mean()) > int(said[-1])
+
+
+def test_the_task_says_truly_how_far_reading_comes() -> None:
+    text = torch.from_numpy(asked.farm(np.random.default_rng(1), 20_000))
+    forgetful = math.exp(loss_of(Perfect(remembers=False), text[None]))
+    assert f"has {asked.CEILING:.2f}: the best possible" in TASK
+    assert f"nothing but the animal has {forgetful:.1f}." in TASK
 
 
 def test_the_check_of_a_training_leaves_the_number_of_threads_as_it_was() -> None:

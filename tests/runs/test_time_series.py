@@ -19,7 +19,9 @@ def rng():
 def test_the_run_on_depth_names_every_series_and_shape():
     found = long_runs.depth(layers=(1, 2), widths=(2,), days=80, epochs=2, seeds=(0, 1))
     assert {name: len(values) for name, values in found.items()} == {
-        f"{series}, {shape}": 2 for series in ("kiosk", "folded") for shape in ("1 x 2", "2 x 2")
+        f"{series}, {shape}": 2
+        for series in ("kiosk", "folded once", "folded")
+        for shape in ("1 x 2", "2 x 2")
     }
 
 
