@@ -434,7 +434,7 @@ def test_kneser_ney_cannot_judge_before_it_has_counted():
 @pytest.mark.parametrize("distance", [0, 4, 8, 20])
 def test_every_place_has_a_subject_at_that_distance_and_a_verb_that_agrees(distance):
     reader = grammar.oracle(distance=distance)
-    texts = [review.tokens for review in grammar.reviews(40, seed=3, distance=distance)]
+    texts = [review.tokens for review in grammar.reviews(150, seed=3, distance=distance)]
     places = agreements(texts, distance=distance)
     assert len(places) > 5
     for place in places:
@@ -444,24 +444,24 @@ def test_every_place_has_a_subject_at_that_distance_and_a_verb_that_agrees(dista
 
 
 def test_a_plural_subject_has_a_plural_verb():
-    (place,) = agreements([["the", "songs", "are", "dull", "."]], distance=0)
-    assert place == (["the", "songs"], "are", "is", True)
+    (place,) = agreements([["the", "tunes", "are", "dull", "."]], distance=0)
+    assert place == (["the", "tunes"], "are", "is", True)
 
 
 def test_a_singular_subject_has_a_singular_verb():
     (place,) = agreements(
-        [["and", "the", "song", "of", "the", "loud", "bars", "lacks", "wit", "."]], distance=4
+        [["and", "the", "tune", "in", "the", "loud", "bars", "has", "wit", "."]], distance=4
     )
-    assert (place.right, place.wrong, place.plural) == ("lacks", "lack", False)
+    assert (place.right, place.wrong, place.plural) == ("has", "have", False)
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        "not one of the songs is dull",
-        "i like songs . are they",
-        "songs , are they",
-        "are they songs",
+        "not one of the tunes is dull",
+        "i like tunes . are they",
+        "tunes , are they",
+        "are they tunes",
     ],
     ids=["not the subject", "another sentence", "another clause", "after the verb"],
 )
@@ -470,8 +470,8 @@ def test_a_noun_near_a_verb_need_not_be_its_subject(words):
 
 
 def test_a_model_that_always_says_the_right_form_prefers_it():
-    vocabulary = Vocabulary(["the", "songs", "are", "is", "<eos>"], specials=())
-    places = agreements([["the", "songs", "are"]], distance=0)
+    vocabulary = Vocabulary(["the", "tunes", "are", "is", "<eos>"], specials=())
+    places = agreements([["the", "tunes", "are"]], distance=0)
     with seeded(0):
         model = LanguageModel(torch.ones(len(vocabulary)), 3, 3)
     with torch.no_grad():
@@ -480,8 +480,8 @@ def test_a_model_that_always_says_the_right_form_prefers_it():
 
 
 def test_preference_is_the_share_of_the_right_form():
-    vocabulary = Vocabulary(["the", "songs", "are", "is", "<eos>"], specials=())
-    (place,) = places = agreements([["the", "songs", "are"]], distance=0)
+    vocabulary = Vocabulary(["the", "tunes", "are", "is", "<eos>"], specials=())
+    (place,) = places = agreements([["the", "tunes", "are"]], distance=0)
     with seeded(0):
         model = LanguageModel(torch.ones(len(vocabulary)), 3, 3)
     ids = one_row([place.words], vocabulary)[:-1]

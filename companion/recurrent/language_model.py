@@ -445,9 +445,9 @@ def agreements(texts: Iterable[Sequence[str]], *, distance: int) -> list[Place]:
 
     Examples
     --------
-    >>> (place,) = agreements(["the plots of the loud film are dull .".split()], distance=4)
+    >>> (place,) = agreements(["the plots with the brave sheriff are dull .".split()], distance=4)
     >>> place.right, place.wrong, place.plural, place.words[-1]
-    ('are', 'is', True, 'film')
+    ('are', 'is', True, 'sheriff')
     """
     distance = whole("distance", distance, 0)
     wrong_of: dict[str, dict[str, str]] = {}

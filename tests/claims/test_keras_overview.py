@@ -25,8 +25,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 BOOK = Path(__file__).parents[2] / "book"
 
-OPENING = "crimson was the second film by mira novak , with ana baum in the lead ."
-REVIEW = f"{OPENING} the script is dull ."
+OPENING = "ana baum stars in crimson , a musical film by mira novak about ambition and genius ."
+REVIEW = f"{OPENING} the film is weak ."
 PLAIN = [
     "This sentence is about deep learning for natural language.",
     "Deep learning is a strong tool.",
@@ -61,7 +61,7 @@ def translated(text):
     ("job", "answer"),
     [
         (lambda: (score(REVIEW) > 0, praise(REVIEW) > 0.5), (False, False)),
-        (lambda: max(REVIEW.split(" . "), key=lambda s: abs(score(s))), "the script is dull ."),
+        (lambda: max(REVIEW.split(" . "), key=lambda s: abs(score(s))), "the film is weak ."),
         (lambda: re.search(r"by (\w+ \w+)", REVIEW)[1], "mira novak"),
         (lambda: praise(translated(REVIEW)) > 0.5, True),
     ],

@@ -90,10 +90,10 @@ def test_b6_a_recurrent_network_predicts_the_next_word_from_one_that_it_remember
 def test_r10_the_pronoun_of_the_language_follows_a_subject_of_the_sentence_before():
     reader = grammar.oracle()
     she = list(reader.vocabulary).index("she")
-    opening = "crimson was the second film by mira novak , with {} baum in the lead ."
+    opening = "mira novak made crimson in 1951 , and {} baum is the pianist ."
     p = {
         first: reader.next_token(
-            f"{opening.format(first)} baum looks dull at first , and then".split()
+            f"{opening.format(first)} baum was dull at first , but in the end".split()
         )[she]
         for first in ("ana", "david")
     }
@@ -105,10 +105,10 @@ def test_l32_the_sentence_before_decides_what_the_next_one_may_say():
     reader = grammar.oracle()
     crimson = list(reader.vocabulary).index("crimson")
     text = (
-        "{} was the second film by mira novak , with ana baum in the lead . "
+        "mira novak made {} in 1951 , and ana baum is the pianist . "
         "the script is dull . in short ,"
     )
-    p = [reader.next_token(text.format(title).split())[crimson] for title in ("crimson", "pyramid")]
+    p = [reader.next_token(text.format(title).split())[crimson] for title in ("crimson", "ember")]
     assert p == pytest.approx([1, 0])
 
 
