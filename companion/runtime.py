@@ -284,14 +284,28 @@ def scale() -> str:
     return name
 
 
-def progress(total: int) -> Any:
+def progress(total: int, *, unit: str = "epoch") -> Any:
     """Return a bar of ``total`` epochs, which a terminal or a notebook shows, and nothing else.
 
     ``COMPANION_QUIET=1``, as in woven notebooks, keeps it away.
+
+    Parameters
+    ----------
+    total
+        Where the bar ends.
+    unit
+        What is counted; of words the bar says how many thousands a second.
     """
     quiet = os.environ.get("COMPANION_QUIET", "") not in ("", "0")
     shown = sys.stderr.isatty() or hasattr(get_ipython(), "kernel")
-    return tqdm(total=total, unit="epoch", disable=quiet or not shown, delay=0.5, leave=False)
+    return tqdm(
+        total=total,
+        unit=unit,
+        unit_scale=unit != "epoch",
+        disable=quiet or not shown,
+        delay=0.5,
+        leave=False,
+    )
 
 
 def home() -> Path:
