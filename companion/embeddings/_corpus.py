@@ -53,7 +53,7 @@ class _Numbers(dict[str, int]):
 
     def __missing__(self, word: Any) -> int:
         if not isinstance(word, str):
-            raise TypeError(f"sentences must hold words, each a str, got {reprlib.repr(word)}")
+            raise TypeError
         number = self[word] = len(self) + 1
         return number
 
@@ -101,24 +101,29 @@ def read(sentences: Iterable[Sequence[str]], min_count: int = 1) -> Corpus:
 
 def _spool(sentences: Iterable[Sequence[str]], numbers: _Numbers) -> NDArray[np.int32]:
     """Write the numbers of all words to disk, 0 after each sentence, and map the file."""
-    file = tempfile.TemporaryFile()
-    waiting = array("i")
-    for sentence in sentences:
-        if isinstance(sentence, str | bytes) or not isinstance(sentence, Sequence):
-            raise TypeError(f"each sentence must be a list of words, got {reprlib.repr(sentence)}")
-        try:
-            waiting.extend(map(numbers.__getitem__, sentence))
-        except TypeError:  # a list among the words cannot be looked up
-            strange = next(word for word in sentence if not isinstance(word, str))
-            raise TypeError(
-                f"sentences must hold words, each a str, got {reprlib.repr(strange)}"
-            ) from None
-        waiting.append(0)
-        if len(waiting) > BUFFER:
-            waiting.tofile(file)
-            waiting = array("i")
-    waiting.tofile(file)
-    file.flush()
-    if not file.tell():
-        return np.zeros(0, dtype=np.int32)
-    return np.memmap(file, dtype=np.int32, mode="r")
+    with tempfile.TemporaryFile() as file:
+        waiting = array("i")
+        for sentence in sentences:
+            waiting.extend(_numbered(sentence, numbers))
+            waiting.append(0)
+            if len(waiting) > BUFFER:
+                waiting.tofile(file)
+                waiting = array("i")
+        waiting.tofile(file)
+        file.flush()
+        if not file.tell():
+            return np.zeros(0, dtype=np.int32)
+        return np.memmap(file, dtype=np.int32, mode="r")
+
+
+def _numbered(sentence: Sequence[str], numbers: _Numbers) -> list[int]:
+    """Return the numbers of the words of a sentence, or refuse what is none."""
+    if isinstance(sentence, str | bytes) or not isinstance(sentence, Sequence):
+        raise TypeError(f"each sentence must be a list of words, got {reprlib.repr(sentence)}")
+    try:
+        return list(map(numbers.__getitem__, sentence))
+    except TypeError:  # no word, or a list among the words, which cannot be looked up
+        strange = next(word for word in sentence if not isinstance(word, str))
+        raise TypeError(
+            f"sentences must hold words, each a str, got {reprlib.repr(strange)}"
+        ) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from companion._numbers import number
 from companion.embeddings._corpus import Corpus, Ids, read
@@ -20,10 +20,11 @@ from companion.runtime import progress, seeded, whole
 
 __all__ = ["cbow", "skip_gram"]
 
-ROW = 32  # words whose contexts are laid side by side for one matrix product
-BLOCK = 12  # rows that are learned from before any vector moves
-SHARED = 32  # random words that the words of a row share
+ROW = 16  # words whose contexts are laid side by side for one matrix product
+BLOCK = 24  # rows that are learned from before any vector moves
+NOISE = 20  # random words that the words of a row share
 CROWD = 8.0  # times that one word may be expected in a block
+CALM = 0.02  # how much shorter steps get for each pair of a word that a block is expected to have
 Watch = Callable[[int, WordVectors], object]
 
 
@@ -38,7 +39,7 @@ def skip_gram(
     negatives: float = 5,
     sample: float = 1e-3,
     power: float = 0.75,
-    rate: float = 0.05,
+    rate: float = 0.06,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> WordVectors:
@@ -52,8 +53,8 @@ def skip_gram(
     vector u as a neighbour. As in word2vec, the reach of a window is drawn anew for each word,
     from 1 to ``window``; frequent words are left out now and then; the rate falls in a straight
     line, to a hundredth. Otherwise than there, a block of some hundred words is learned from at
-    once, and each 32 words share their random words, whose terms are weighted so that the sum that
-    is lowered stays the same on average.
+    once, and each 16 words share their random words, whose terms are weighted so that the sum that
+    is lowered stays the same on average; words that come often in a block take shorter steps.
 
     Parameters
     ----------
@@ -108,9 +109,18 @@ def skip_gram(
     >>> skip_gram(texts, dim=8, epochs=2).vectors.shape  # (V, D)
     (4, 8)
     """
-    trainer = _Trainer(skip_gram_gradients, read(sentences, min_count), **_checked(locals()))
-    trainer.tables = trainer.words, trainer.neighbours
-    return trainer.train(epochs, workers, watch)
+    settings = _Settings(
+        dim=dim,
+        window=window,
+        epochs=epochs,
+        seed=seed,
+        negatives=negatives,
+        sample=sample,
+        power=power,
+        rate=rate,
+        workers=workers,
+    )
+    return _Trainer("skip_gram", read(sentences, min_count), settings).train(watch)
 
 
 def cbow(
@@ -124,7 +134,7 @@ def cbow(
     negatives: float = 5,
     sample: float = 1e-3,
     power: float = 0.75,
-    rate: float = 0.2,
+    rate: float = 0.5,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> WordVectors:
@@ -163,34 +173,54 @@ def cbow(
     >>> cbow(texts, dim=8, epochs=2).vectors.shape  # (V, D)
     (4, 8)
     """
-    trainer = _Trainer(cbow_gradients, read(sentences, min_count), **_checked(locals()))
-    trainer.tables = trainer.neighbours, trainer.words
-    return trainer.train(epochs, workers, watch)
+    settings = _Settings(
+        dim=dim,
+        window=window,
+        epochs=epochs,
+        seed=seed,
+        negatives=negatives,
+        sample=sample,
+        power=power,
+        rate=rate,
+        workers=workers,
+    )
+    return _Trainer("cbow", read(sentences, min_count), settings).train(watch)
 
 
-def _checked(given: dict[str, object]) -> dict[str, float]:
-    """Check the numbers that both share, and return those that a trainer keeps."""
-    for name in ("dim", "window", "epochs", "workers"):
-        whole(name, given[name], 1)
-    whole("seed", given["seed"], 0)
-    bounds = {"negatives": "above 0", "rate": "above 0", "sample": "0 or more", "power": "0 or more"}
-    for name, said in bounds.items():
-        least = 0 if said == "0 or more" else 1e-300
-        number(name, given[name], f"{said} and finite", lambda x, a=least: a <= x < math.inf)
-    kept = ("dim", "window", "seed", "negatives", "sample", "power", "rate")
-    return {name: given[name] for name in kept}  # type-checked above
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """What both are told, checked."""
+
+    dim: int
+    window: int
+    epochs: int
+    seed: int
+    negatives: float
+    sample: float
+    power: float
+    rate: float
+    workers: int
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "window", "epochs", "workers"):
+            whole(name, getattr(self, name), 1)
+        whole("seed", self.seed, 0)
+        for name in ("negatives", "rate"):
+            number(name, getattr(self, name), "above 0 and finite", lambda x: 0 < x < math.inf)
+        for name in ("sample", "power"):
+            number(name, getattr(self, name), "0 or more and finite", lambda x: 0 <= x < math.inf)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some hundred words, and which of the words around them are their neighbours.
+    """Rows of words, and which of the words around them are their neighbours.
 
     Attributes
     ----------
     ids
-        The words, shape (R * ROW,).
+        The words, shape (R, ROW).
     around
-        The same with a window more at either end, shape (R * ROW + 2 * window,).
+        The same and a window more at either end, shape (R, ROW + 2 * window).
     mask
         1 where a place of ``around`` is a neighbour, shape (R, ROW, ROW + 2 * window).
     """
@@ -200,120 +230,65 @@ class Block:
     mask: Tensor
 
 
-Gradients = Callable[[Tensor, Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
+Pair = tuple[Tensor, Tensor]
 
 
-def skip_gram_gradients(
-    middle: Tensor, around: Tensor, noise: Tensor, mask: Tensor, negatives: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Return the gradients of the loss of a block of skip-gram.
+def gradients(words: Tensor, others: Tensor, target: Tensor, weight: Tensor) -> Pair:
+    r"""Return the gradients of the loss of rows of words, each beside the others of its row.
 
-    Of the sum over all pairs of :math:`-\log \sigma(w_i u_j)`, and over all words and all shared
-    noise of :math:`-c_i \log \sigma(-w_i u_m)`. With :math:`c_i` = negatives times neighbours
-    over M it is on average what each pair with noise of its own would give.
+    The loss is :math:`\sum_{ij} -t_{ij} \log \sigma(s_{ij}) - (c_{ij} - t_{ij}) \log
+    \sigma(-s_{ij})`, where s is the product of a word with one of the others.
 
     Parameters
     ----------
-    middle
-        Vectors of the words, shape (N, D).
-    around
-        Vectors of the places around them, shape (N + 2 * window, D).
-    noise
-        Vectors of M words drawn at random for each row, shape (R, M, D).
-    mask
-        See ``Block``, shape (R, ROW, width).
-    negatives
-        Random words for each neighbour.
+    words
+        Shape (R, ROW, D).
+    others
+        Shape (R, K, D).
+    target, weight
+        t and c, shape (R, ROW, K): 1 in both for a neighbour, 0 and how much it counts for noise.
+
+    Returns
+    -------
+    tuple of Tensor
+        The gradients for words and others.
     """
-    R, _, width = mask.shape
-    w = middle.view(R, ROW, -1)
-    u = around.unfold(0, width, ROW)  # (R, D, width), a view
-    g = torch.bmm(w, u).sigmoid_().sub_(1).mul_(mask)  # (R, ROW, width)
-    scale = mask.sum(2, keepdim=True) * (negatives / noise.shape[1])  # (R, ROW, 1)
-    h = torch.bmm(w, noise.transpose(1, 2)).sigmoid_().mul_(scale)  # (R, ROW, M)
-    to_middle = torch.bmm(g, u.transpose(1, 2)).baddbmm_(h, noise).view_as(middle)
-    to_around = _folded(torch.bmm(g.transpose(1, 2), w), len(around))
-    return to_middle, to_around, torch.bmm(h.transpose(1, 2), w)
-
-
-def cbow_gradients(
-    middle: Tensor, around: Tensor, noise: Tensor, mask: Tensor, negatives: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Return the gradients of the loss of a block of CBOW.
-
-    Of the sum over all words that have neighbours of :math:`-\log \sigma(h_j u_j)` and, over the
-    shared noise, of :math:`-c \log \sigma(-h_j u_m)`, with :math:`c` = negatives over M; h is the
-    mean over the neighbours.
-
-    Parameters
-    ----------
-    middle, around, noise, mask, negatives
-        As for ``skip_gram_gradients``; ``around`` are vectors of words, ``middle`` of neighbours.
-    """
-    R, _, width = mask.shape
-    count = mask.sum(2, keepdim=True)  # (R, ROW, 1)
-    share = mask / count.clamp(min=1)
-    heard = (count > 0).float()
-    w = around.unfold(0, width, ROW).transpose(1, 2)  # (R, width, D), a view
-    mean, u = torch.bmm(share, w), middle.view(R, ROW, -1)  # (R, ROW, D)
-    g = (mean * u).sum(2, keepdim=True).sigmoid_().sub_(1).mul_(heard)  # (R, ROW, 1)
-    scale = heard * (negatives / noise.shape[1])
-    h = torch.bmm(mean, noise.transpose(1, 2)).sigmoid_().mul_(scale)  # (R, ROW, M)
-    to_mean = (g * u).baddbmm_(h, noise)
-    to_around = _folded(torch.bmm(share.transpose(1, 2), to_mean), len(around))
-    return (g * mean).view_as(middle), to_around, torch.bmm(h.transpose(1, 2), mean)
-
-
-def _folded(parts: Tensor, size: int) -> Tensor:
-    """Add up what rows say of the places around them: (R, width, D) -> (size, D)."""
-    R, width, D = parts.shape
-    sums = parts.new_zeros((R + -(-width // ROW)) * ROW, D)
-    for start in range(0, width, ROW):
-        part = parts[:, start : start + ROW]
-        sums[start : start + R * ROW].view(R, ROW, D)[:, : part.shape[1]] += part
-    return sums[:size]
+    g = torch.bmm(words, others.transpose(1, 2)).sigmoid_().mul_(weight).sub_(target)
+    return torch.bmm(g, others), torch.bmm(g.transpose(1, 2), words)
 
 
 class _Trainer:
     """Vectors of words and neighbours, and the way through a corpus."""
 
-    def __init__(
-        self,
-        gradients: Gradients,
-        corpus: Corpus,
-        *,
-        dim: int,
-        window: int,
-        seed: int,
-        negatives: float,
-        sample: float,
-        power: float,
-        rate: float,
-    ) -> None:
+    def __init__(self, step: str, corpus: Corpus, settings: _Settings) -> None:
         V = len(corpus.words)
         if V < 2:
             raise ValueError(f"two different words are needed, the only one is {corpus.words[0]!r}")
-        self.gradients, self.corpus, self.window = gradients, corpus, window
-        self.negatives, self.rate = negatives, rate
-        with seeded(seed) as rng:
+        self.corpus, self.settings, window = corpus, settings, settings.window
+        self.step: Callable[[Block, Tensor, float], None] = getattr(self, step)
+        dim, negatives, sample = settings.dim, settings.negatives, settings.sample
+        with seeded(settings.seed) as rng:
             self.rng = rng
             self.words = torch.from_numpy(
                 rng.uniform(-0.5 / dim, 0.5 / dim, (V, dim)).astype(np.float32)
             )
         self.neighbours = torch.zeros(V, dim)
-        self.tables = self.words, self.neighbours  # of a word, and of those around it
         share = corpus.counts / corpus.counts.sum()
         self.keep = np.ones(V)
         if sample:
             self.keep = np.minimum(1, np.sqrt(sample / share) + sample / share)
-        noise = corpus.counts.astype(np.float64) ** power
+        noise = corpus.counts.astype(np.float64) ** settings.power
         self.noise = np.cumsum(noise / noise.sum())
         heard = share * self.keep
-        crowd = CROWD * heard.sum() / heard.max()  # words in which the commonest comes CROWD times
-        self.rows = int(np.clip(crowd / ROW, 1, BLOCK))
+        heard /= heard.sum()
+        self.rows = int(np.clip(CROWD / heard.max() / ROW, 1, BLOCK))
+        pairs = (1 if step == "cbow" else window + 1) * self.rows * ROW  # expected in a block
+        often = pairs * heard, pairs * (heard + negatives * np.diff(self.noise, prepend=0))
+        self.calm = [torch.from_numpy(1 / (1 + CALM * n)).float() for n in often]  # (V,) each
 
-    def train(self, epochs: int, workers: int, watch: Watch | None) -> WordVectors:
+    def train(self, watch: Watch | None) -> WordVectors:
         """Go through the corpus so often."""
+        epochs, workers = self.settings.epochs, self.settings.workers
         size = int(self.corpus.counts.sum())
         with progress(epochs * size, unit="word") as bar, ThreadPoolExecutor(workers) as pool:
             for epoch in range(1, epochs + 1):
@@ -344,7 +319,7 @@ class _Trainer:
         if not bool(torch.isfinite(self.words.sum() + self.neighbours.sum())):
             raise FloatingPointError(
                 f"the vectors grew beyond all bounds in epoch {epoch}: try a smaller rate than "
-                f"{self.rate:g}"
+                f"{self.settings.rate:g}"
             )
 
     def _learn(
@@ -353,22 +328,53 @@ class _Trainer:
         """Learn from a piece of the corpus, from one share of the training to another."""
         heard = rng.random(len(ids)) < self.keep[ids]
         ids, sentence = ids[heard], sentence[heard]
-        reach = rng.integers(1, self.window + 1, len(ids))
-        u, (middle, around) = self.neighbours, self.tables
-        parts = list(blocks(ids, sentence, reach, self.window, self.rows))
-        count = -(-len(ids) // ROW) * SHARED
-        drawn = np.searchsorted(self.noise, rng.random(count)).clip(max=len(u) - 1)
-        others = torch.from_numpy(drawn).split(self.rows * SHARED)
-        for i, block in enumerate(parts):
-            done = span[0] + (span[1] - span[0]) * i / len(parts)
-            back = -self.rate * max(1 - done, 0.01)
-            noise = u[others[i]].view(len(block.mask), SHARED, -1)
-            given = middle[block.ids], around[block.around], noise
-            slopes = self.gradients(*given, block.mask, self.negatives)
-            middle.index_add_(0, block.ids, slopes[0], alpha=back)
-            around.index_add_(0, block.around, slopes[1], alpha=back)
-            u.index_add_(0, others[i], slopes[2].flatten(0, 1), alpha=back)
-        return float(sum(block.mask.sum() for block in parts))
+        reach = rng.integers(1, self.settings.window + 1, len(ids))
+        rows, pairs = -(-len(ids) // ROW), 0.0
+        drawn = np.searchsorted(self.noise, rng.random((rows, NOISE))).clip(max=len(self.keep) - 1)
+        noise = torch.from_numpy(drawn).split(self.rows)
+        for i, block in enumerate(blocks(ids, sentence, reach, self.settings.window, self.rows)):
+            done = span[0] + (span[1] - span[0]) * i * self.rows / rows
+            self.step(block, noise[i], self.settings.rate * max(1 - done, 0.01))
+            pairs = pairs or float(block.mask.sum())
+        return pairs
+
+    def skip_gram(self, block: Block, noise: Tensor, rate: float) -> None:
+        """Learn from a block: each word is to tell its neighbours from the noise of its row."""
+        ids = torch.cat((block.around, noise), 1)  # (R, K)
+        target = pad(block.mask, (0, NOISE))
+        weight = target.clone()
+        weight[:, :, -NOISE:] = block.mask.sum(2, keepdim=True) * (self.settings.negatives / NOISE)
+        words, others = _rows(self.words, block.ids), _rows(self.neighbours, ids)
+        to_words, to_others = gradients(words, others, target, weight)
+        self.move(block.ids, to_words, ids, to_others, rate)
+
+    def cbow(self, block: Block, noise: Tensor, rate: float) -> None:
+        """Learn from a block: the mean of each word's neighbours is to tell it from the noise."""
+        ids, count = torch.cat((block.ids, noise), 1), block.mask.sum(2, keepdim=True)
+        share, heard = block.mask / count.clamp(min=1), (count > 0).float()
+        target = torch.eye(ROW, ROW + NOISE) * heard
+        weight = target.clone()
+        weight[:, :, ROW:] = heard * (self.settings.negatives / NOISE)
+        around, others = _rows(self.words, block.around), _rows(self.neighbours, ids)
+        to_mean, to_others = gradients(torch.bmm(share, around), others, target, weight)
+        to_around = torch.bmm(share.transpose(1, 2), to_mean)
+        self.move(block.around, to_around, ids, to_others, rate)
+
+    def move(
+        self, ids: Tensor, to_words: Tensor, others: Tensor, to_others: Tensor, rate: float
+    ) -> None:
+        """Take a step down both gradients, a shorter one for words that come often in a block."""
+        for table, calm, where, slope in (
+            (self.words, self.calm[0], ids.flatten(), to_words.flatten(0, 1)),
+            (self.neighbours, self.calm[1], others.flatten(), to_others.flatten(0, 1)),
+        ):
+            slope *= calm[where].unsqueeze(1)
+            table.index_add_(0, where, slope, alpha=-rate)
+
+
+def _rows(table: Tensor, ids: Tensor) -> Tensor:
+    """Look up rows of a table: (V, D), (R, K) -> (R, K, D)."""
+    return table.index_select(0, ids.flatten()).view(*ids.shape, -1)
 
 
 def blocks(
@@ -387,19 +393,23 @@ def blocks(
     """
     N = len(ids)
     full = -(-N // ROW) * ROW
-    end = window + full - N
-    around = torch.from_numpy(np.pad(ids, (window, end)))
-    said = torch.from_numpy(np.pad(sentence, (window, end), constant_values=-1))
-    far = torch.from_numpy(np.pad(reach, (0, full - N)))
-    width = ROW + 2 * window
-    gap = torch.arange(width) - window - torch.arange(ROW)[:, None]  # (ROW, width)
-    inside = said[window : window + full].view(-1, ROW, 1) == said.unfold(0, width, ROW)[:, None]
-    mask = inside & (gap.abs() <= far.view(-1, ROW, 1)) & (gap != 0)
-    for start in range(0, full // ROW, rows):
-        stop = min(start + rows, full // ROW)
-        here, there = start * ROW, stop * ROW
+    place, first = np.arange(N), np.diff(sentence, prepend=-1) != 0
+    start = np.maximum.accumulate(np.where(first, place, 0))
+    ends = np.append(np.flatnonzero(first)[1:], N)
+    stop = ends[np.cumsum(first) - 1] if N else ends
+    back, on = (
+        torch.from_numpy(np.pad(np.minimum(reach, far), (0, full - N)).astype(np.int16))
+        for far in (place - start, stop - 1 - place)
+    )
+    around = torch.from_numpy(np.pad(ids, (window, window + full - N)))
+    gap = torch.arange(ROW + 2 * window) - window - torch.arange(ROW)[:, None]  # (ROW, width)
+    gap = gap.masked_fill_(gap == 0, 2**14).to(torch.int16)  # nobody is its own neighbour
+    for here in range(0, full, rows * ROW):
+        there = min(here + rows * ROW, full)
+        left, right = (far[here:there].view(-1, ROW, 1) for far in (back, on))
+        mask = (gap >= -left).logical_and_(gap <= right)
         yield Block(
-            around[here + window : there + window],
-            around[here : there + 2 * window],
-            mask[start:stop].float(),
+            around[here + window : there + window].view(-1, ROW),
+            around[here : there + 2 * window].unfold(0, ROW + 2 * window, ROW),
+            mask.float(),
         )
