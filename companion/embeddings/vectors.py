@@ -44,8 +44,8 @@ class WordVectors:
     Examples
     --------
     >>> toy = WordVectors(["film", "movie", "dull"], [[3, 1], [2, 1], [-1, 2]])
-    >>> toy.nearest("film", count=1)
-    [('movie', 0.9899...)]
+    >>> [(word, round(cosine, 2)) for word, cosine in toy.nearest("film", count=1)]
+    [('movie', 0.99)]
     """
 
     def __init__(self, words: Iterable[str], vectors: ArrayLike) -> None:
