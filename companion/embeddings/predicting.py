@@ -21,10 +21,9 @@ from companion.runtime import progress, seeded, whole
 __all__ = ["cbow", "skip_gram"]
 
 ROW = 16  # words whose contexts are laid side by side for one matrix product
-BLOCK = 24  # rows that are learned from before any vector moves
-NOISE = 20  # random words that the words of a row share
+BLOCK = 144  # rows that are learned from before any vector moves, over the pairs of a word
 CROWD = 8.0  # times that one word may be expected in a block
-CALM = 0.02  # how much shorter steps get for each pair of a word that a block is expected to have
+CALM = 0.33  # times the rate: how much shorter steps get for each pair that a word has in a block
 Watch = Callable[[int, WordVectors], object]
 
 
@@ -281,10 +280,13 @@ class _Trainer:
         self.noise = np.cumsum(noise / noise.sum())
         heard = share * self.keep
         heard /= heard.sum()
-        self.rows = int(np.clip(CROWD / heard.max() / ROW, 1, BLOCK))
-        pairs = (1 if step == "cbow" else window + 1) * self.rows * ROW  # expected in a block
+        questions = 6 if step == "cbow" else window + 1  # pairs of a word; a mean counts as six
+        self.shared = max(2, round(negatives * questions * 2 / 3))  # random words of a row
+        self.rows = int(np.clip(CROWD / heard.max() / ROW, 1, max(1, BLOCK // questions)))
+        pairs = (1 if step == "cbow" else questions) * self.rows * ROW  # expected in a block
         often = pairs * heard, pairs * (heard + negatives * np.diff(self.noise, prepend=0))
-        self.calm = [torch.from_numpy(1 / (1 + CALM * n)).float() for n in often]  # (V,) each
+        calm = CALM * settings.rate if step == "skip_gram" else CALM * settings.rate / 8
+        self.calm = [torch.from_numpy(1 / (1 + calm * n)).float() for n in often]  # (V,) each
 
     def train(self, watch: Watch | None) -> WordVectors:
         """Go through the corpus so often."""
@@ -330,7 +332,9 @@ class _Trainer:
         ids, sentence = ids[heard], sentence[heard]
         reach = rng.integers(1, self.settings.window + 1, len(ids))
         rows, pairs = -(-len(ids) // ROW), 0.0
-        drawn = np.searchsorted(self.noise, rng.random((rows, NOISE))).clip(max=len(self.keep) - 1)
+        drawn = np.searchsorted(self.noise, rng.random((rows, self.shared))).clip(
+            max=len(self.keep) - 1
+        )
         noise = torch.from_numpy(drawn).split(self.rows)
         for i, block in enumerate(blocks(ids, sentence, reach, self.settings.window, self.rows)):
             done = span[0] + (span[1] - span[0]) * i * self.rows / rows
@@ -341,9 +345,10 @@ class _Trainer:
     def skip_gram(self, block: Block, noise: Tensor, rate: float) -> None:
         """Learn from a block: each word is to tell its neighbours from the noise of its row."""
         ids = torch.cat((block.around, noise), 1)  # (R, K)
-        target = pad(block.mask, (0, NOISE))
+        target = pad(block.mask, (0, self.shared))
         weight = target.clone()
-        weight[:, :, -NOISE:] = block.mask.sum(2, keepdim=True) * (self.settings.negatives / NOISE)
+        each = self.settings.negatives / self.shared
+        weight[:, :, -self.shared :] = block.mask.sum(2, keepdim=True) * each
         words, others = _rows(self.words, block.ids), _rows(self.neighbours, ids)
         to_words, to_others = gradients(words, others, target, weight)
         self.move(block.ids, to_words, ids, to_others, rate)
@@ -352,9 +357,9 @@ class _Trainer:
         """Learn from a block: the mean of each word's neighbours is to tell it from the noise."""
         ids, count = torch.cat((block.ids, noise), 1), block.mask.sum(2, keepdim=True)
         share, heard = block.mask / count.clamp(min=1), (count > 0).float()
-        target = torch.eye(ROW, ROW + NOISE) * heard
+        target = torch.eye(ROW, ROW + self.shared) * heard
         weight = target.clone()
-        weight[:, :, ROW:] = heard * (self.settings.negatives / NOISE)
+        weight[:, :, ROW:] = heard * (self.settings.negatives / self.shared)
         around, others = _rows(self.words, block.around), _rows(self.neighbours, ids)
         to_mean, to_others = gradients(torch.bmm(share, around), others, target, weight)
         to_around = torch.bmm(share.transpose(1, 2), to_mean)

@@ -3,7 +3,7 @@
 from companion.plotting.charts import plot_curves, plot_images, plot_landscape
 from companion.plotting.depth import plot_heat
 from companion.plotting.graph import plot_graph
-from companion.plotting.maps import plot_lattice, plot_mosaic, plot_points, plot_units
+from companion.plotting.maps import plot_lattice, plot_mosaic, plot_points, plot_units, plot_words
 from companion.plotting.paper import figure, show
 from companion.plotting.products import plot_bars, plot_product, plot_regions, plot_shapes
 from companion.plotting.series import plot_forecast
@@ -28,5 +28,6 @@ __all__ = [
     "plot_shapes",
     "plot_timeline",
     "plot_units",
+    "plot_words",
     "show",
 ]

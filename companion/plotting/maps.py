@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
@@ -265,6 +267,94 @@ def plot_points(
         write(ax, title=title)
         ax.set_axis_off()
     return ax
+
+
+def plot_words(
+    points: ArrayLike,
+    words: Sequence[str],
+    *,
+    groups: ArrayLike,
+    named: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    title: str = "",
+) -> Axes:
+    """Draw words as points in the colours of their groups, and write as many as find room.
+
+    Parameters
+    ----------
+    points
+        Shape (N, 2).
+    words
+        N of them.
+    groups
+        The name of each word's group, shape (N,); ten different ones at most.
+    named
+        Words to be written beside their points, the most important first; all if None. One that
+        would lie over another is left out.
+    ax, title
+        As in ``plot_curves``.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or there are more groups than colours.
+
+    Examples
+    --------
+    >>> ax = plot_words([[0, 1], [1, 0]], ["dull", "film"], groups=["a", "b"])  # (N, 2), N, (N,)
+    >>> [text.get_text() for text in ax.texts]
+    ['dull', 'film']
+    """
+    places, members = _pairs(points), np.asarray(groups).astype(str)
+    if members.shape != (len(places),) or len(words) != len(places):
+        raise ValueError(
+            f"words and groups must be {len(places)} each, as the points, got {len(words)} and "
+            f"shape {members.shape}"
+        )
+    names = list(dict.fromkeys(members.tolist()))
+    if len(names) > len(TEN):
+        raise ValueError(f"groups must have at most {len(TEN)} names, got {len(names)}")
+    ax = figure(height=5.4) if ax is None else ax
+    with mpl.rc_context(STYLE):
+        for name, color in zip(names, TEN, strict=False):
+            _draw_dots(ax, places[members == name], color, 0.7)
+        write(ax, title=title)
+        ax.margins(0.12, 0.05)
+        ax.set_axis_off()
+        ax.figure.draw_without_rendering()
+        asked = list(words if named is None else named)
+        rows = [list(words).index(word) for word in asked if word in words]
+        colors = dict(zip(names, TEN, strict=False))
+        _write_words(ax, [(words[i], places[i], colors[str(members[i])]) for i in rows])
+    return ax
+
+
+def _write_words(ax: Axes, words: Sequence[tuple[str, np.ndarray, str]], size: int = 10) -> None:
+    """Write words right of their points, or left, above, below, where no other word stands."""
+    taken: list[tuple[float, float, float, float]] = []
+    for word, place, color in words:
+        x, y = ax.transData.transform(place) * 72 / ax.figure.dpi  # points of the page
+        wide, high = 0.62 * size * len(word), 1.1 * size
+        for dx, dy, side in ((5, 0, "left"), (-5, 0, "right"), (0, 9, "center"), (0, -9, "center")):
+            left = x + dx - {"left": 0.0, "right": wide, "center": wide / 2}[side]
+            box = left, y + dy - high / 2, left + wide, y + dy + high / 2
+            if all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in taken):
+                taken.append(box)
+                ax.annotate(
+                    plain(word),
+                    (float(place[0]), float(place[1])),
+                    xytext=(dx, dy),
+                    textcoords="offset points",
+                    ha=side,
+                    va="center",
+                    fontsize=size,
+                    color=color,
+                )
+                break
 
 
 def _draw_dots(ax: Axes, places: np.ndarray, color: str, alpha: float) -> None:
