@@ -39,10 +39,15 @@ class Corpus:
     def pieces(self, size: int = PIECE) -> Iterator[tuple[Ids, Ids]]:
         """Yield the words of the corpus in order, and the number of the sentence of each.
 
-        Words that are left out take no place. Sentences have other numbers in another piece.
+        Words that are left out take no place. Sentences have other numbers in another piece; one
+        is only cut where it is longer than a piece.
         """
-        for start in range(0, len(self._tokens), size):
+        start = 0
+        while start < len(self._tokens):
             raw = self._tokens[start : start + size]
+            ends = np.flatnonzero(raw == 0)
+            raw = raw[: ends[-1] + 1] if len(ends) else raw
+            start += len(raw)
             ids, sentence = self._rank[raw], np.cumsum(raw == 0)
             kept = ids >= 0
             yield ids[kept], sentence[kept]

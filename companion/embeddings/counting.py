@@ -19,7 +19,7 @@ from companion.runtime import progress, seeded, whole
 
 __all__ = ["cooccurrence", "glove"]
 
-ROWS = 256  # words of a tile
+ROWS = 256, 16  # words of a tile: at most, and one in how many of all
 TILE = 2**20  # numbers of a tile, at most
 GROWN = 2**22  # pairs that wait before they are added up
 Watch = Callable[[int, WordVectors], object]
@@ -155,8 +155,9 @@ def glove(
         w[:, dim], w[:, dim + 1] = w[:, dim].clone(), 1.0  # a bias, and the other's factor
         u[:, dim + 1], u[:, dim] = u[:, dim].clone(), 1.0
         squares = torch.ones(2, V, dim + 2)
+        tiles = max(-(-V // ROWS[0]), min(V, ROWS[1]))
         for epoch in range(1, epochs + 1):
-            for rows in np.array_split(rng.permutation(V), -(-V // ROWS)):
+            for rows in np.array_split(rng.permutation(V), tiles):
                 for tile in _tiles(counts, np.sort(rows), most, power):
                     _fit_tile(w, u, squares, tile, rate)
                 bar.update(len(rows))

@@ -74,7 +74,8 @@ def skip_gram(
         k, random words for each neighbour.
     sample
         A word whose share of the corpus is f is kept with probability
-        :math:`\sqrt{t/f} + t/f`, where t is this number; 0 keeps all.
+        :math:`\sqrt{t/f} + t/f`, where t is this number, or 1 over V if that is more; 0 keeps
+        all.
     power
         Random words are drawn in proportion to their counts to this power.
     rate
@@ -133,7 +134,7 @@ def cbow(
     negatives: float = 5,
     sample: float = 1e-3,
     power: float = 0.75,
-    rate: float = 0.5,
+    rate: float = 0.4,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> WordVectors:
@@ -263,6 +264,8 @@ class _Trainer:
         V = len(corpus.words)
         if V < 2:
             raise ValueError(f"two different words are needed, the only one is {corpus.words[0]!r}")
+        if not any((said[1:] == said[:-1]).any() for _, said in corpus.pieces()):
+            raise ValueError("sentences must hold two words or more: nowhere do two stand together")
         self.corpus, self.settings, window = corpus, settings, settings.window
         self.step: Callable[[Block, Tensor, float], None] = getattr(self, step)
         dim, negatives, sample = settings.dim, settings.negatives, settings.sample
@@ -275,7 +278,8 @@ class _Trainer:
         share = corpus.counts / corpus.counts.sum()
         self.keep = np.ones(V)
         if sample:
-            self.keep = np.minimum(1, np.sqrt(sample / share) + sample / share)
+            limit = max(sample, 1 / V) / share
+            self.keep = np.minimum(1, np.sqrt(limit) + limit)
         noise = corpus.counts.astype(np.float64) ** settings.power
         self.noise = np.cumsum(noise / noise.sum())
         heard = share * self.keep
@@ -285,7 +289,7 @@ class _Trainer:
         self.rows = int(np.clip(CROWD / heard.max() / ROW, 1, max(1, BLOCK // questions)))
         pairs = (1 if step == "cbow" else questions) * self.rows * ROW  # expected in a block
         often = pairs * heard, pairs * (heard + negatives * np.diff(self.noise, prepend=0))
-        calm = CALM * settings.rate if step == "skip_gram" else CALM * settings.rate / 8
+        calm = CALM * settings.rate
         self.calm = [torch.from_numpy(1 / (1 + calm * n)).float() for n in often]  # (V,) each
 
     def train(self, watch: Watch | None) -> WordVectors:
@@ -294,16 +298,16 @@ class _Trainer:
         size = int(self.corpus.counts.sum())
         with progress(epochs * size, unit="word") as bar, ThreadPoolExecutor(workers) as pool:
             for epoch in range(1, epochs + 1):
-                done, jobs, pairs = (epoch - 1) * size, [], 0.0
+                done, jobs = (epoch - 1) * size, []
                 for ids, sentence in self.corpus.pieces():
                     span = (done / (epochs * size), (done + len(ids)) / (epochs * size))
                     jobs.append((ids, sentence, span, self.rng.spawn(1)[0]))
                     done += len(ids)
                     if len(jobs) == workers or done == epoch * size:
-                        pairs += sum(pool.map(self._learn, *zip(*jobs, strict=True)))
+                        list(pool.map(self._learn, *zip(*jobs, strict=True)))
                         bar.update(sum(len(job[0]) for job in jobs))
                         jobs = []
-                self._look(epoch, pairs)
+                self._look(epoch)
                 if watch is not None:
                     watch(epoch, self.vectors())
         return self.vectors()
@@ -312,12 +316,8 @@ class _Trainer:
         """Return the vectors as they are now."""
         return WordVectors(self.corpus.words, self.words.numpy())
 
-    def _look(self, epoch: int, pairs: float) -> None:
-        """Refuse an epoch that had nothing to learn from, or that went astray."""
-        if not pairs and epoch == 1:
-            raise ValueError(
-                "sentences must hold two words or more: nowhere do two stand side by side"
-            )
+    def _look(self, epoch: int) -> None:
+        """Refuse an epoch that went astray."""
         if not bool(torch.isfinite(self.words.sum() + self.neighbours.sum())):
             raise FloatingPointError(
                 f"the vectors grew beyond all bounds in epoch {epoch}: try a smaller rate than "
@@ -326,12 +326,12 @@ class _Trainer:
 
     def _learn(
         self, ids: Ids, sentence: Ids, span: tuple[float, float], rng: np.random.Generator
-    ) -> float:
+    ) -> None:
         """Learn from a piece of the corpus, from one share of the training to another."""
         heard = rng.random(len(ids)) < self.keep[ids]
         ids, sentence = ids[heard], sentence[heard]
         reach = rng.integers(1, self.settings.window + 1, len(ids))
-        rows, pairs = -(-len(ids) // ROW), 0.0
+        rows = -(-len(ids) // ROW)
         drawn = np.searchsorted(self.noise, rng.random((rows, self.shared))).clip(
             max=len(self.keep) - 1
         )
@@ -339,8 +339,6 @@ class _Trainer:
         for i, block in enumerate(blocks(ids, sentence, reach, self.settings.window, self.rows)):
             done = span[0] + (span[1] - span[0]) * i * self.rows / rows
             self.step(block, noise[i], self.settings.rate * max(1 - done, 0.01))
-            pairs = pairs or float(block.mask.sum())
-        return pairs
 
     def skip_gram(self, block: Block, noise: Tensor, rate: float) -> None:
         """Learn from a block: each word is to tell its neighbours from the noise of its row."""
