@@ -25,6 +25,11 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {  # a peer is called as its pack
         "small": ("ours", "micrograd", "autograd", "torch"),
         "wide": ("ours", "autograd", "torch"),
     },
+    "embeddings": {
+        "skip-gram": ("ours", "gensim"),
+        "cbow": ("ours", "gensim"),
+        "glove": ("ours",),
+    },
     "recurrent": {
         "lstm": ("ours", "torch", "keras"),
         "loop": ("ours", "torch"),
@@ -41,6 +46,10 @@ OWN = {"ours", "limit", "loop"}  # sides that are no package
 COLUMNS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     # what is timed, which numbers show that all sides did the same, their names, their forms
     "backprop": ("a step", {"loss": ("loss at step 20", ".6f")}),
+    "embeddings": (
+        "a million words, or a pass",
+        {"precision": ("precision at 3", ".3f"), "analogies": ("analogies solved", ".3f")},
+    ),
     "recurrent": ("a pass", {"gradient": ("length of the gradient", ".2f")}),
     "som": (
         "the fit",
@@ -58,6 +67,11 @@ TITLES = {
     ("backprop", "wide"): (
         "A training step of a 64-256-256-10 network, 128 examples ({chapter}`backprop`)"
     ),
+    ("embeddings", "skip-gram"): (
+        "Skip-gram: 2 million words of reviews, 100 numbers, 3 passes ({chapter}`embeddings`)"
+    ),
+    ("embeddings", "cbow"): "CBOW on the same texts",
+    ("embeddings", "glove"): "GloVe on the same texts, 10 passes through the table of counts",
     ("recurrent", "lstm"): "An LSTM of 256 units, 32 x 100 x 128 numbers, forward and backward",
     ("recurrent", "loop"): "The same LSTM beside a loop over torch.nn.LSTMCell",
     ("recurrent", "gru"): "A GRU of the same size, forward and backward",
@@ -67,6 +81,18 @@ TITLES = {
     ("text", "lines"): "Fit a tokenizer to 50,000 lines, encode and pad them",
 }
 NOTES = {
+    ("embeddings", "skip-gram"): (
+        "Time of the processor for a million words. The learning rate of each side is the best of"
+        " several on texts of another seed. Precision is that of the language's answer key."
+    ),
+    ("embeddings", "cbow"): (
+        "gensim gives each word of a window the whole gradient of the mean, ours its share; so the"
+        " rates differ, each the best for its side."
+    ),
+    ("embeddings", "glove"): (
+        "Time of one pass, without the counting. GloVe's own program is no package: compile it and"
+        " run `COMPANION_GLOVE=glove python -m benchmarks.embeddings --impl program --size glove`."
+    ),
     ("som", "digits"): (
         "Time of the processor. The width of the neighbourhood falls from 10 to 1. *limit* is the"
         " product of samples and weights alone, 20 times: whoever compares each sample with each"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -34,7 +35,7 @@ def sizes(*, seeds: Sequence[int] = range(3), base: int = 4_000) -> dict[str, li
         Setting to precision at 3, one for each seed. Words of the answer key are those of the
         smallest corpus, so that all settings are asked the same.
     """
-    trials: dict[str, tuple[int, dict[str, int]]] = {
+    trials: dict[str, tuple[int, dict[str, Any]]] = {
         "a quarter of the text": (base // 4, {}),
         "the usual": (base, {}),
         "four times the text": (4 * base, {}),

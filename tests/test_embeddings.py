@@ -15,12 +15,13 @@ from companion.embeddings import (
     analogies_solved,
     cbow,
     cooccurrence,
+    counting,
     glove,
     precision_at,
+    predicting,
     purity,
     skip_gram,
 )
-from companion.embeddings import counting, predicting
 from companion.embeddings._corpus import read
 from tests._close import assert_close
 
@@ -220,7 +221,9 @@ def test_two_workers_learn_as_well_as_one():
 @pytest.mark.parametrize("method", [skip_gram, cbow])
 def test_any_window_is_learned_from_without_growing_beyond_bounds(method, window):
     texts, _ = planted(300)
-    v = method([sum(texts, [])], dim=10, window=window, epochs=3, sample=0)
+    v = method(
+        [[word for text in texts for word in text]], dim=10, window=window, epochs=3, sample=0
+    )
     assert np.abs(v.vectors).max() < 20
 
 

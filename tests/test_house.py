@@ -42,6 +42,7 @@ FLOORS = [
 ]
 # Inside of a room of several files, from the bottom up; its __init__ only hands on.
 INSIDE = {
+    "companion.embeddings": ["_corpus", "vectors", "predicting", "counting", "answers"],
     "companion.recurrent": ["_scan", "cells", "layers", "writing", "language_model"],
     "companion.som": ["_grid", "map"],
 }

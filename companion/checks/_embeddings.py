@@ -58,7 +58,7 @@ PAIRING: dict[str, Callable[[Lines, int], Pairs]] = {
     "Your window is one place too wide.": lambda x, n: pairs(x, n, reach=1),
     "Your window is one place too narrow.": lambda x, n: pairs(x, n, reach=-1),
     "Your pairs run on from one line into the next.": lambda x, n: pairs(
-        [sum(map(list, x), [])], n
+        [list(itertools.chain.from_iterable(x))], n
     ),
     "You leave out neighbours with the same label. They are other jars.": lambda x, n: pairs(
         x, n, same=False
@@ -92,7 +92,7 @@ def counted(
 ) -> Array:  # fmt: skip
     """Count neighbours by distance, or make one slip in it."""
     X = np.zeros((size, size))
-    for line in [sum(map(list, lines), [])] if across else lines:
+    for line in [list(itertools.chain.from_iterable(lines))] if across else lines:
         for i, j in itertools.product(range(len(line)), repeat=2):
             d = abs(i - j)
             if d <= window and (d or diagonal) and (i < j or not one_sided):

@@ -1,4 +1,4 @@
-"""Checks on embeddings: pairs, noise, means, gradients, counts, neighbours, and a whole training."""
+"""Checks on embeddings: pairs, noise, means, gradients, counts, neighbours, a training."""
 
 from __future__ import annotations
 

@@ -146,16 +146,14 @@ def glove(
     for name, x in (("most", most), ("power", power), ("rate", rate)):
         number(name, x, "above 0 and finite", lambda x: 0 < x < math.inf)
     corpus = read(sentences, min_count)
-    counts, V = _counted(corpus, window, weighted=True), len(corpus.words)
+    V = len(corpus.words)
     if V < 2:
         raise ValueError(f"two different words are needed, the only one is {corpus.words[0]!r}")
+    counts = _counted(corpus, window, weighted=True)
+    tiles = max(-(-V // ROWS[0]), min(V, ROWS[1]))
     with seeded(seed) as rng, progress(epochs * V, unit="word") as bar:
-        start = rng.uniform(-0.5 / dim, 0.5 / dim, (2, V, dim + 1)).astype(np.float32)
-        w, u = (torch.from_numpy(np.pad(part, ((0, 0), (0, 1)))) for part in start)
-        w[:, dim], w[:, dim + 1] = w[:, dim].clone(), 1.0  # a bias, and the other's factor
-        u[:, dim + 1], u[:, dim] = u[:, dim].clone(), 1.0
+        w, u = _first_tables(V, dim, rng)
         squares = torch.ones(2, V, dim + 2)
-        tiles = max(-(-V // ROWS[0]), min(V, ROWS[1]))
         for epoch in range(1, epochs + 1):
             for rows in np.array_split(rng.permutation(V), tiles):
                 for tile in _tiles(counts, np.sort(rows), most, power):
@@ -169,6 +167,14 @@ def glove(
             if watch is not None:
                 watch(epoch, WordVectors(corpus.words, (w + u)[:, :dim].numpy()))
     return WordVectors(corpus.words, (w + u)[:, :dim].numpy())
+
+
+def _first_tables(V: int, dim: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return vectors at random, each with its bias and a 1 that meets the other's bias."""
+    start = rng.uniform(-0.5 / dim, 0.5 / dim, (2, V, dim + 2)).astype(np.float32)
+    start[0, :, dim + 1] = start[1, :, dim] = 1.0
+    w, u = torch.from_numpy(start)
+    return w, u
 
 
 def _tiles(counts: Any, rows: NDArray[np.int64], most: float, power: float) -> list[Block]:

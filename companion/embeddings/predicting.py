@@ -38,7 +38,7 @@ def skip_gram(
     negatives: float = 5,
     sample: float = 1e-3,
     power: float = 0.75,
-    rate: float = 0.06,
+    rate: float = 0.05,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> WordVectors:
@@ -134,7 +134,7 @@ def cbow(
     negatives: float = 5,
     sample: float = 1e-3,
     power: float = 0.75,
-    rate: float = 0.4,
+    rate: float = 0.3,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> WordVectors:
@@ -285,7 +285,7 @@ class _Trainer:
         heard = share * self.keep
         heard /= heard.sum()
         questions = 6 if step == "cbow" else window + 1  # pairs of a word; a mean counts as six
-        self.shared = max(2, round(negatives * questions * 2 / 3))  # random words of a row
+        self.shared = max(2, round(negatives * questions * 0.85))  # random words of a row
         self.rows = int(np.clip(CROWD / heard.max() / ROW, 1, max(1, BLOCK // questions)))
         pairs = (1 if step == "cbow" else questions) * self.rows * ROW  # expected in a block
         often = pairs * heard, pairs * (heard + negatives * np.diff(self.noise, prepend=0))

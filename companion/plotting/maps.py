@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -325,7 +326,8 @@ def plot_words(
         write(ax, title=title)
         ax.margins(0.12, 0.05)
         ax.set_axis_off()
-        ax.figure.draw_without_rendering()
+        page: Any = ax.figure
+        page.draw_without_rendering()  # places are known only once the axes are laid out
         asked = list(words if named is None else named)
         rows = [list(words).index(word) for word in asked if word in words]
         colors = dict(zip(names, TEN, strict=False))

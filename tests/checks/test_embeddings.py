@@ -441,7 +441,9 @@ def all_zero(lines, size):
 # What is judged are the vectors: another training that sorts them is right.
 for what, reason in {
     "2 -> 3": "a window of three still tells the kinds apart",
-    "np.outer(C.sum(1), noise(C.sum(0))) -> np.outer(noise(C.sum(0)), C.sum(1))": "the noise of the other side, of the same size",
+    "np.outer(C.sum(1), noise(C.sum(0))) -> np.outer(noise(C.sum(0)), C.sum(1))": (
+        "the noise of the other side, of the same size"
+    ),
     "300 -> 299": "one step more or less",
     "300 -> 301": "one step more or less",
     "0.02 -> 0.04 (place 2)": "another rate",
