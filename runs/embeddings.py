@@ -60,7 +60,7 @@ def sizes(*, seeds: Sequence[int] = range(3), base: int = 4_000) -> dict[str, li
     return found
 
 
-def judged(*, size: int = 25_000, seeds: Sequence[int] = range(3)) -> dict[str, list[float]]:
+def judged(*, size: int = 10_000, seeds: Sequence[int] = range(3)) -> dict[str, list[float]]:
     """Train on real texts, and compare cosines with what people say of pairs of words.
 
     The pairs, WordSim-353, and the analogies come with gensim; ``COMPANION_WORDS`` may name a
