@@ -44,6 +44,7 @@ FLOORS = [
 INSIDE = {
     "companion.recurrent": ["_scan", "cells", "layers", "writing", "language_model"],
     "companion.som": ["_grid", "map"],
+    "companion.torch_pipeline": ["tables", "batches", "metrics", "models", "loop", "files"],
 }
 
 
