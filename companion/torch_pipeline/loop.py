@@ -19,6 +19,8 @@ from companion.training import History, fit
 
 __all__ = ["evaluate", "judged", "train"]
 
+UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, zipfile.BadZipFile)
+
 
 def judged(model: nn.Module, batches: Iterable[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
     """Return a model's logits and the labels of all batches, as in use and not as in training.
@@ -196,14 +198,13 @@ def _go_on(
 ) -> tuple[History, dict[str, Tensor]]:
     """Put a checkpoint's state into model, optimizer and chance; change nothing if it is wrong."""
     damaged = f"{path} is no checkpoint of train, or was cut short"
+    content = io.BytesIO(path.read_bytes())
     try:
-        parts: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        parts: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
         states = parts["model"], parts["optimizer"], parts["best"]
         history = History(list(parts["steps"]), list(parts["epochs"]))
         chance, cards = parts["chance"], parts["chance on cards"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as fault:
-        raise ValueError(damaged) from fault
-    except (KeyError, TypeError) as fault:
+    except (*UNREADABLE, KeyError, TypeError) as fault:
         raise ValueError(damaged) from fault
     _refuse_other(path, model, states[0])
     before = copy.deepcopy(optimizer.state_dict())
