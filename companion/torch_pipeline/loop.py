@@ -19,7 +19,14 @@ from companion.training import History, fit
 
 __all__ = ["evaluate", "judged", "train"]
 
-UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, zipfile.BadZipFile)
+UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    zipfile.BadZipFile,
+)
 
 
 def judged(model: nn.Module, batches: Iterable[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
