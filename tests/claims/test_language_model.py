@@ -105,8 +105,7 @@ def test_l32_the_sentence_before_decides_what_the_next_one_may_say():
     reader = grammar.oracle()
     crimson = list(reader.vocabulary).index("crimson")
     text = (
-        "mira novak made {} in 1951 , and ana baum is the pianist . "
-        "the script is dull . in short ,"
+        "mira novak made {} in 1951 , and ana baum is the pianist . the script is dull . in short ,"
     )
     p = [reader.next_token(text.format(title).split())[crimson] for title in ("crimson", "ember")]
     assert p == pytest.approx([1, 0])
