@@ -240,7 +240,13 @@ def test_a_classifier_gives_what_torch_gives_for_a_packed_sequence(kind, bidirec
     with seeded(0):
         model = Classifier(20, kind=kind, bidirectional=bidirectional)
     layer = getattr(nn, kind)(32, 32, batch_first=True, bidirectional=bidirectional)
-    layer.load_state_dict(model.rnn.state_dict())
+    weights = model.rnn.state_dict()
+    if bidirectional:
+        weights = {
+            name.partition(".0.")[2] + "_reverse" * name.startswith("back"): value
+            for name, value in weights.items()
+        }
+    layer.load_state_dict(weights)
     ids, lengths, _ = collate(list(rows))
     packed = nn.utils.rnn.pack_padded_sequence(
         model.embedding(ids), lengths, batch_first=True, enforce_sorted=False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from companion.checks._compare import close, numbers, refuse_if
 from companion.runtime import seeded
 
 Array = NDArray[np.float64]
+Judged = tuple[Array, Array, Array]
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
@@ -55,7 +56,7 @@ def once(items: Sequence[Batch]) -> Iterator[Batch]:
     yield from items
 
 
-def judged(model: Probe) -> list[tuple[Array, Array, Array]]:
+def judged(model: Probe) -> list[Judged]:
     """Return losses, hits and logits of each batch, as a model in use gives them."""
     model = copy.deepcopy(model).eval()
     found = []
@@ -88,6 +89,52 @@ def refuse_lost_gradient(name: str, result: Any, start: Tensor) -> None:
     refuse_if(not isinstance(result, Tensor) or not result.requires_grad, lost)
     (slope,) = torch.autograd.grad(result.sum(), start, allow_unused=True)
     refuse_if(slope is None or not torch.isfinite(slope).all(), lost)
+
+
+def refuse_shape_of_losses(shape: tuple[int, ...], n: int) -> None:
+    """Refuse losses of n reviews in another shape than (n,), and say where it comes from."""
+    lost = "With a single review your losses have shape (). Asked is (1,)."
+    refuse_if(n == 1 and shape == (), lost)
+    crossed = "You have a loss for each logit with each label: (B, 1) met (B,)."
+    refuse_if(n > 1 and shape == (n, n), crossed)
+    refuse_if(n > 1 and shape in ((), (1,)), "You give one number. Asked is a loss a review.")
+    refuse_if(shape == (n, 1), f"Your losses have shape ({n}, 1). Asked is ({n},).")
+
+
+def loss(z: Array, y: Array) -> Array:
+    """Return the cross-entropy of each logit."""
+    return np.logaddexp(0, -z) + (1 - y) * z
+
+
+def sigmoid(z: Array) -> Array:
+    """Return the probability that a logit says."""
+    return 1 / (1 + np.exp(-z))
+
+
+LOSSES: dict[str, Callable[..., Array]] = {
+    "The labels are the wrong way round.": lambda z, y: loss(z, 1 - y),
+    "You take the sigmoid twice over.": lambda z, y: loss(sigmoid(z), y),
+    "Reviews with label 0 cost nothing in yours.": lambda z, y: y * loss(z, y),
+    "Reviews with label 1 cost nothing in yours.": lambda z, y: (1 - y) * loss(z, y),
+    "You square the error of the probability. Asked is the logarithm.": lambda z, y: (
+        (sigmoid(z) - y) ** 2
+    ),
+}
+STATES: dict[str, Callable[..., Array]] = {
+    "You take the last step, word or padding.": lambda h, ids: h[:, -1],
+    "You count the words and go so far from the left. In rows padded in front the words stand "
+    "elsewhere.": lambda h, ids: h[np.arange(4), (ids != 0).sum(1) - 1],
+    "You take the first word.": lambda h, ids: h[np.arange(4), (ids != 0).argmax(1)],
+    "You take the step after the last word.": lambda h, ids: h[
+        np.arange(4), [(np.flatnonzero(row)[-1] + 1) % 5 for row in ids]
+    ],
+    "You take the step before the last word.": lambda h, ids: h[
+        np.arange(4), [np.flatnonzero(row)[-1] - 1 for row in ids]
+    ],
+    "You average over the words. Asked is what was said at the last.": lambda h, ids: (
+        (h * (ids != 0)[:, :, None]).sum(1) / (ids != 0).sum(1)[:, None]
+    ),
+}
 
 
 def last_words(output: Array, ids: Array) -> Array:

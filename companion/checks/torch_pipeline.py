@@ -36,38 +36,12 @@ def losses(answer: Answer) -> None:
     z = torch.tensor([[0.7], [-1.3], [2.4], [-0.2]])
     y = torch.tensor([1.0, 1, 0, 0])
     cases = []
-    for logits, labels, what in (
-        (z, y, "the losses of four reviews"),
-        (z[:1], y[:1], "the losses of a batch of one"),
-        (z[2:3], y[2:3], "the losses of a batch of one with label 0"),
-    ):
-        got = answer(logits, labels)
-        shape = numbers(got).shape
-        n = len(labels)
-        lost = "With a single review your losses have shape (). Asked is (1,)."
-        refuse_if(n == 1 and shape == (), lost)
-        crossed = "You have a loss for each logit with each label: (B, 1) met (B,)."
-        refuse_if(n > 1 and shape == (n, n), crossed)
-        refuse_if(n > 1 and shape in ((), (1,)), "You give one number. Asked is a loss a review.")
-        refuse_if(shape == (n, 1), f"Your losses have shape ({n}, 1). Asked is ({n},).")
-        cases.append((what, got, (as_array(logits)[:, 0].astype(float), as_array(labels))))
-    compare_cases(
-        cases,
-        lambda z, y: np.logaddexp(0, -z) + (1 - y) * z,
-        {
-            "The labels are the wrong way round.": lambda z, y: np.logaddexp(0, z) - (1 - y) * z,
-            "You take the logits for probabilities' sigmoid twice over.": lambda z, y: (
-                np.logaddexp(0, -1 / (1 + np.exp(-z))) + (1 - y) / (1 + np.exp(-z))
-            ),
-            "Reviews with label 0 cost nothing in yours.": lambda z, y: y * np.logaddexp(0, -z),
-            "Reviews with label 1 cost nothing in yours.": lambda z, y: (
-                (1 - y) * np.logaddexp(0, z)
-            ),
-            "You square the error of the probability. Asked is the logarithm.": lambda z, y: (
-                (1 / (1 + np.exp(-z)) - y) ** 2
-            ),
-        },
-    )
+    for n, what in ((4, "the losses of four reviews"), (1, "the losses of a batch of one")):
+        for logits, labels in ((z[:n], y[:n]), (z[-n:], y[-n:])):
+            got = answer(logits, labels)
+            t.refuse_shape_of_losses(numbers(got).shape, n)
+            cases.append((what, got, (as_array(logits)[:, 0].astype(float), as_array(labels))))
+    compare_cases(cases, t.loss, t.LOSSES)
     big = torch.tensor([[300.0], [-300.0], [300.0], [-300.0]])
     got = answer(big, torch.tensor([1.0, 0, 0, 1]))
     large = "Logits of 300 give NaN or infinity: an exponential grew too large, or log met 0."
@@ -112,6 +86,11 @@ def batch_of(answer: Answer) -> None:
         "Your lengths count the padding.": np.full(4, 4.0),
     }
     compare(got_lengths, lengths, what="lengths", slips=slips)
+    _compare_edges(answer)
+
+
+def _compare_edges(answer: Answer) -> None:
+    """Compare batches of short rows, of rows without words, and of a single one."""
     short = [[3, 1], [7]]
     got_ids, got_lengths = answer.parts(answer(short, longest=6), "ids", "lengths")
     wide = "T is the longest of the rows in the batch. You pad to `longest`, air for nothing."
@@ -155,25 +134,7 @@ def last_state(answer: Answer) -> None:
     read = [(what, answer(output, ids), (as_array(output), as_array(ids))) for what, ids in cases]
     flat = numbers(read[0][1])
     refuse_if(flat.shape == (4, 4, 3), "You pick each row for each row: index both axes at once.")
-    compare_cases(
-        read,
-        t.last_words,
-        {
-            "You take the last step, word or padding.": lambda h, ids: h[:, -1],
-            "You count the words and go so far from the left. In rows padded in front the words "
-            "stand elsewhere.": lambda h, ids: h[np.arange(4), (ids != 0).sum(1) - 1],
-            "You take the first word.": lambda h, ids: h[np.arange(4), (ids != 0).argmax(1)],
-            "You take the step after the last word.": lambda h, ids: h[
-                np.arange(4), [(np.flatnonzero(row)[-1] + 1) % 5 for row in ids]
-            ],
-            "You take the step before the last word.": lambda h, ids: h[
-                np.arange(4), [np.flatnonzero(row)[-1] - 1 for row in ids]
-            ],
-            "You average over the words. Asked is what was said at the last.": lambda h, ids: (
-                (h * (ids != 0)[:, :, None]).sum(1) / (ids != 0).sum(1)[:, None]
-            ),
-        },
-    )
+    compare_cases(read, t.last_words, t.STATES)
     ids = torch.tensor([[0, 0, 0], [0, 7, 0]])
     wild = output[:2, :3].clone()
     wild[:, 2] = torch.nan
@@ -316,38 +277,40 @@ def evaluate(answer: Answer) -> None:
         was = "training" if training else "evaluation"
         left = f"The model came in {was} mode, and you leave it in the other."
         refuse_if(model.training is not training, left)
-        per_batch = t.judged(model)
-        losses = np.concatenate([each[0] for each in per_batch])
-        hits = np.concatenate([each[1] for each in per_batch])
-        z = np.concatenate([each[2] for each in per_batch])
-        y = np.concatenate([as_array(batch[2]) for batch in t.batches()])
-        compare(
-            loss,
-            losses.mean(),
-            what="the loss",
-            slips={
-                "You average the losses of batches. The last holds one review.": np.mean(
-                    [each[0].mean() for each in per_batch]
-                ),
-                "This is the loss of the last batch.": losses[-1],
-                "You add the losses up. Asked is their mean.": losses.sum(),
-            },
-        )
-        compare(
-            accuracy,
-            hits.mean(),
-            what="the accuracy",
-            slips={
-                "You average the accuracies of batches. The last holds one review.": np.mean(
-                    [each[1].mean() for each in per_batch]
-                ),
-                "This is the accuracy of the last batch.": float(hits[-1]),
-                "You count the right ones. Asked is their share.": hits.sum(),
-                "The threshold of a logit is 0, not a half.": np.mean((z > 0.5) == (y > 0)),
-                "A logit of 0 is no praise: praise is above 0.": np.mean((z >= 0) == (y > 0)),
-                "This is the share of wrong verdicts.": 1 - hits.mean(),
-            },
-        )
+        _compare_marks(loss, accuracy, t.judged(model))
+
+
+def _compare_marks(loss: t.Array, accuracy: t.Array, found: list[t.Judged]) -> None:
+    """Compare loss and accuracy with the means over reviews, and with what slips make of them."""
+    losses, hits, z = (np.concatenate(part) for part in zip(*found, strict=True))
+    y = np.concatenate([as_array(batch[2]) for batch in t.batches()])
+    compare(
+        loss,
+        losses.mean(),
+        what="the loss",
+        slips={
+            "You average the losses of batches. The last holds one review.": np.mean(
+                [each[0].mean() for each in found]
+            ),
+            "This is the loss of the last batch.": losses[-1],
+            "You add the losses up. Asked is their mean.": losses.sum(),
+        },
+    )
+    compare(
+        accuracy,
+        hits.mean(),
+        what="the accuracy",
+        slips={
+            "You average the accuracies of batches. The last holds one review.": np.mean(
+                [each[1].mean() for each in found]
+            ),
+            "This is the accuracy of the last batch.": float(hits[-1]),
+            "You count the right ones. Asked is their share.": hits.sum(),
+            "The threshold of a logit is 0, not a half.": np.mean((z > 0.5) == (y > 0)),
+            "A logit of 0 is no praise: praise is above 0.": np.mean((z >= 0) == (y > 0)),
+            "This is the share of wrong verdicts.": 1 - hits.mean(),
+        },
+    )
 
 
 @exercise(
@@ -364,9 +327,8 @@ def evaluate(answer: Answer) -> None:
 )
 def go_on(answer: Answer) -> None:
     """Stop, and go on with the same numbers."""
-    for kind, options in ((torch.optim.Adam, {"lr": 0.05}), (torch.optim.SGD, {"lr": 0.1})):
-        if kind is torch.optim.SGD:
-            options["momentum"] = 0.9
+    kinds: Any = (torch.optim.Adam, {"lr": 0.05}), (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9})
+    for kind, options in kinds:
         reference = t.Probe()
         with seeded(6):
             t.trained(reference, kind([reference.table], **options), 5)
@@ -379,7 +341,7 @@ def go_on(answer: Answer) -> None:
         with seeded(6):
             kept = answer(first, optimizer, t.batches(), None, epochs=2)
             with torch.no_grad():
-                first.table += 7  # whoever kept the tensor itself has this in it
+                first.table.add_(7)  # whoever kept the tensor itself has this in it
             t.trained(first, optimizer, 1)
         kept = _through_a_file(kept)
         for _ in range(2):  # what was kept is good for a second try

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from companion import recurrent
 from companion._numbers import number
 from companion.runtime import whole
 
@@ -108,10 +105,9 @@ class Classifier(nn.Module):
         }
         self.embedding = nn.Embedding(vocabulary_size, width, padding_idx=0)
         inner = dropout if num_layers > 1 else 0.0
-        self.rnn: Any
-        if bidirectional:  # torch would read the padding first, or pack, which takes longer
-            layer = getattr(recurrent, kind)
-            self.rnn = layer(width, hidden, num_layers, bidirectional=True, dropout=inner)
+        self.rnn: nn.Module
+        if bidirectional:
+            self.rnn = _BothWays(kind, width, hidden, num_layers, inner)
         else:
             layer = getattr(nn, kind)
             self.rnn = layer(width, hidden, num_layers, batch_first=True, dropout=inner)
@@ -121,15 +117,42 @@ class Classifier(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Return one logit for each text: ids (B, T), lengths (B,) -> (B,)."""
         x = self.dropout(self.embedding(ids))  # (B, T, D)
-        options = {"lengths": lengths} if self.config["bidirectional"] else {}
-        output, state = self.rnn(x, **options)  # (B, T, H) or (B, T, 2H)
+        if self.config["bidirectional"]:
+            output, pooled = self.rnn(x, lengths)  # (B, T, 2H), (B, 2H)
+        else:
+            output, _ = self.rnn(x)  # (B, T, H)
+            pooled = last_valid(output, lengths)
         if self.config["pool"] == "max":
             padding = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]  # (B, T)
             pooled = output.masked_fill(padding[:, :, None], -torch.inf).amax(1)
-        elif self.config["bidirectional"]:
-            h = state[0] if isinstance(state, tuple) else state  # (2L, B, H)
-            pooled = torch.cat([h[-2], h[-1]], 1)
-        else:
-            pooled = last_valid(output, lengths)
         logits: Tensor = self.fc(self.dropout(pooled))
         return logits.squeeze(1)  # that axis alone: (B, 1) -> (B,)
+
+
+class _BothWays(nn.Module):
+    """Layers that read from the first word and from the last; padding is never read first."""
+
+    def __init__(self, kind: str, width: int, hidden: int, num_layers: int, dropout: float) -> None:
+        super().__init__()
+        layer, self.dropout = getattr(nn, kind), nn.Dropout(dropout)
+        widths = [width, *[2 * hidden] * (num_layers - 1)]
+        self.there, self.back = (
+            nn.ModuleList(layer(each, hidden, batch_first=True) for each in widths)
+            for _ in range(2)
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what was said at each word, and at the last by one and the first by the other."""
+        steps = torch.arange(x.shape[1], device=x.device)
+        mirror = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+        for i, (there, back) in enumerate(zip(self.there, self.back, strict=True)):
+            x = self.dropout(x) if i else x
+            ahead, _ = there(x)  # (B, T, H)
+            behind, _ = back(_turned(x, mirror))
+            x = torch.cat([ahead, _turned(behind, mirror)], 2)  # (B, T, 2H)
+        return x, torch.cat([last_valid(ahead, lengths), last_valid(behind, lengths)], 1)
+
+
+def _turned(x: Tensor, mirror: Tensor) -> Tensor:
+    """Turn the words of each row round and leave its padding behind."""
+    return x.gather(1, mirror[:, :, None].expand_as(x))
