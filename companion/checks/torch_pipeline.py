@@ -97,7 +97,8 @@ def _compare_edges(answer: Answer) -> None:
     refuse_if(got_ids.shape == (2, 6), wide)
     compare(got_ids, t.padded(short), what="the part `ids` of two short rows")
     compare(got_lengths, np.array([2.0, 1]), what="the part `lengths` of two short rows")
-    for rows in ([[], [5, 2]], [[]]):
+    empty: list[list[list[int]]] = [[[], [5, 2]], [[]]]
+    for rows in empty:
         try_ids, try_lengths = answer.parts(answer(rows, longest=3), "ids", "lengths")
         read = [row or [1] for row in rows]
         nothing = "A text without words has length 0 in yours: a layer has nothing to read there."
