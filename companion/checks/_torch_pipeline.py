@@ -35,7 +35,8 @@ class Probe(nn.Module):
         """Add up the numbers of the words: ids (B, T), lengths (B,) -> (B,)."""
         self.modes.append((self.training, torch.is_grad_enabled()))
         words = torch.arange(ids.shape[1]) < lengths[:, None]
-        return (self.dropout(self.table)[ids] * words).sum(1)
+        summed: Tensor = (self.dropout(self.table)[ids] * words).sum(1)
+        return summed
 
 
 def batches() -> list[Batch]:

@@ -36,6 +36,13 @@ def by_softplus(logits, labels):
     return softplus(torch.where(labels == 1, -1, 1) * logits.flatten())
 
 
+equal(
+    "losses",
+    "logits.squeeze(1) -> logits.squeeze()",
+    "a scalar logit meets a label of shape (1,), and the product has shape (1,) again",
+)
+
+
 @wrong("losses", "your losses have shape ()")
 def all_axes_squeezed(logits, labels):
     z = logits.squeeze()
