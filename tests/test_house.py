@@ -287,7 +287,7 @@ def used_names(tree: ast.AST) -> set[str]:
 
 
 # Promised to readers, and used by no code of the book; the second is typed anew in its chapter.
-PROMISED = {"companion.data.grammar.analogies", "companion.keras_overview.NoisyCrossentropy"}
+PROMISED = {"companion.keras_overview.NoisyCrossentropy"}
 
 
 def test_no_public_name_is_idle():

@@ -436,7 +436,7 @@ def test_every_place_has_a_subject_at_that_distance_and_a_verb_that_agrees(dista
     reader = grammar.oracle(distance=distance)
     texts = [review.tokens for review in grammar.reviews(150, seed=3, distance=distance)]
     places = agreements(texts, distance=distance)
-    assert len(places) > 5
+    assert len(places) > 15
     for place in places:
         p = reader.next_token(place.words)
         of = {word: p[reader.vocabulary.index(word)] for word in (place.right, place.wrong)}
@@ -453,6 +453,14 @@ def test_a_singular_subject_has_a_singular_verb():
         [["and", "the", "tune", "in", "the", "loud", "bars", "has", "wit", "."]], distance=4
     )
     assert (place.right, place.wrong, place.plural) == ("has", "have", False)
+
+
+@pytest.mark.parametrize("distance", [4, 8, 20, 40])
+def test_a_thousand_reviews_have_places_enough_and_both_numbers_among_them(distance):
+    texts = (review.tokens for review in grammar.reviews(1000, seed=3, distance=distance))
+    places = agreements(texts, distance=distance)[:150]
+    assert len(places) == 150
+    assert 0.4 < np.mean([place.plural for place in places]) < 0.65
 
 
 @pytest.mark.parametrize(
@@ -493,20 +501,24 @@ def test_preference_is_the_share_of_the_right_form():
 # Who is he or she, and what the sentences before are worth
 
 
-def test_persons_are_found_after_the_first_sentence_only():
-    places = pronouns([["she", "sang", ".", "here", "he", "sings", ".", "she", "left"]])
-    assert [(len(place.words), place.right, place.wrong) for place in places] == [
-        (4, "he", "she"),
-        (7, "she", "he"),
-    ]
+OPENING = "mira novak made crimson in 1951 , and ana baum is the pianist ."
 
 
-def test_both_he_and_she_stand_where_the_language_can_write_them():
+def test_a_person_is_found_after_the_first_sentence_where_only_one_pronoun_fits():
+    text = f"{OPENING} baum was dull at first , but in the end she was superb . "
+    text += "the plot is dull . my boss , a nurse , laughed when she saw the pianist ."
+    (place,) = pronouns([text.split()], grammar.oracle())
+    assert (place.words[-3:], place.right, place.wrong) == (["in", "the", "end"], "she", "he")
+
+
+def test_where_he_or_she_is_asked_the_language_can_write_the_one_and_not_the_other():
     reader = grammar.oracle()
-    places = pronouns(review.tokens for review in grammar.reviews(60, seed=3))
+    places = pronouns((review.tokens for review in grammar.reviews(60, seed=3)), reader)
     assert {place.right for place in places} == {"he", "she"}
     for place in places:
-        assert reader.next_token(place.words)[reader.vocabulary.index(place.right)] > 0
+        p = reader.next_token(place.words)
+        of = {word: p[reader.vocabulary.index(word)] for word in (place.right, place.wrong)}
+        assert of[place.right] > 0 == of[place.wrong]
 
 
 SENTENCES = ["the", "film", ".", "the", "end", "!", "film", "."]

@@ -81,7 +81,7 @@ def test_an_older_processor_computes_with_older_instructions():
     program = "import torch; print(torch.backends.cpu.get_cpu_capability())"
     command = [sys.executable, "-m", "runs.processors", "oldest", sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == "DEFAULT\n"
+    assert done.stdout in ("DEFAULT\n", "NO AVX\n")  # the second in older releases of torch
 
 
 def test_one_thread_unless_something_else_is_set(monkeypatch):

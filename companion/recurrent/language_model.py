@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
-from companion.data.grammar import groups
+from companion.data.grammar import analogies, groups
 from companion.data.oracle import Oracle
 from companion.recurrent.layers import GRU, LSTM, RNN
 from companion.runtime import as_array, whole
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 PLURAL = {"is": "are", "was": "were", "seems": "seem", "remains": "remain", "feels": "feel"}
-PLURAL |= {"has": "have", "lacks": "lack", "leaves": "leave", "looks": "look"}
+PLURAL |= {"has": "have", "leaves": "leave", "looks": "look"}
 SINGULAR = {plural: singular for singular, plural in PLURAL.items()}
 STOPS = {".", ",", "!", "?"}
 LAYERS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
@@ -450,10 +450,14 @@ def agreements(texts: Iterable[Sequence[str]], *, distance: int) -> list[Place]:
     ('are', 'is', True, 'sheriff')
     """
     distance = whole("distance", distance, 0)
+    aspects = {
+        number: set().union(*(groups()[f"{kind} {number}"] for kind in ("told", "seen", "heard")))
+        for number in ("singular", "plural")
+    }
     wrong_of: dict[str, dict[str, str]] = {}
-    for aspect in ("told", "seen", "heard"):
-        wrong_of |= dict.fromkeys(groups()[f"{aspect} singular"], PLURAL)
-        wrong_of |= dict.fromkeys(groups()[f"{aspect} plural"], SINGULAR)
+    for one, many, *_ in analogies():  # a story stands elsewhere too, stories do not
+        if one in aspects["singular"] or many in aspects["plural"]:
+            wrong_of |= {one: PLURAL, many: SINGULAR}
     found = []
     for words in texts:
         for t, verb in enumerate(words):
@@ -464,13 +468,15 @@ def agreements(texts: Iterable[Sequence[str]], *, distance: int) -> list[Place]:
     return found
 
 
-def pronouns(texts: Iterable[Sequence[str]]) -> list[Place]:
-    """Find the places after a first sentence where a person is called he or she.
+def pronouns(texts: Iterable[Sequence[str]], reader: Oracle) -> list[Place]:
+    """Find the places after a first sentence where only *he* or only *she* can stand.
 
     Parameters
     ----------
     texts
         Each a list of words.
+    reader
+        The oracle of their language, which knows where the words before decide it.
 
     Returns
     -------
@@ -479,16 +485,20 @@ def pronouns(texts: Iterable[Sequence[str]]) -> list[Place]:
 
     Examples
     --------
-    >>> (place,) = pronouns(["vera sato sang . sato said that she was glad .".split()])
+    >>> from companion.data.grammar import oracle
+    >>> opening = "mira novak made crimson in 1951 , and ana baum is the pianist ."
+    >>> text = f"{opening} baum was dull at first , but in the end she was superb ."
+    >>> (place,) = pronouns([text.split()], oracle())
     >>> place.right, place.wrong, place.words[-1]
-    ('she', 'he', 'that')
+    ('she', 'he', 'end')
     """
     wrong_of = {"he": "she", "she": "he"}
     return [
-        Place(list(words[:t]), word, wrong_of[word], False)
+        Place(list(words[:t]), word, wrong, False)
         for words in texts
         for t, word in enumerate(words)
-        if word in wrong_of and "." in words[:t]
+        if (wrong := wrong_of.get(word)) and "." in words[:t]
+        if not reader.next_token(words[:t])[reader.vocabulary.index(wrong)]
     ]
 
 

@@ -66,6 +66,19 @@ def test_l28_each_row_of_a_batch_goes_on_where_it_stopped_in_the_batch_before():
 # A model of the language
 
 
+def test_the_sentence_on_the_first_page_is_one_of_the_language_and_has_to_say_are():
+    before = (
+        "it took antti bertrand nine years to release telegram , a vampire film set in a crypt "
+        "with dalia jokinen as the doctor . the montages with the feverish doctor in the ruined "
+        "village with the wooden coffin in the bloodstained crypt"
+    )
+    reader = grammar.oracle(distance=16)
+    p = reader.next_token(before.split())
+    can = {word: p[reader.vocabulary.index(word)] > 0 for word in ("are", "is")}
+    assert can == {"are": True, "is": False}
+    assert reader.next_token([*before.split(), "are"])[reader.vocabulary.index("hideous")] > 0
+
+
 def learned(rows, steps, rate):
     """A small language model that has seen these rows of tokens so many times."""
     with seeded(0):
@@ -158,7 +171,8 @@ def test_b6_k3_in_the_record_each_gated_network_holds_its_subject_better_than_an
     rnn, gru, lstm = (
         runs("recurrent_cells", f"{cell}, 4 words") for cell in ("RNN", "GRU", "LSTM")
     )
-    assert rnn.max() < 0.6 < lstm.min()
+    assert rnn.max() < min(gru.min(), lstm.min())
+    assert lstm.mean() > 0.8
     assert gru.min() > 0.9
 
 

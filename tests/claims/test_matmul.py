@@ -259,8 +259,8 @@ def test_m9_accuracy_is_higher_on_the_texts_it_learned_from(reader):
 
 def halves():
     """Two reviews of the same words, with the halves of a sentence exchanged."""
-    praise = "although the script is dull , the plot is lively ."
-    blame = "although the plot is lively , the script is dull ."
+    praise = "although the plot is dull , the song is lovely ."
+    blame = "although the song is lovely , the plot is dull ."
     return praise.split(), blame.split()
 
 

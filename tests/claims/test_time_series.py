@@ -135,6 +135,11 @@ def test_l19_in_the_record_any_two_layers_are_ahead_of_any_one_where_a_rule_is_b
     assert shapes("folded", 2).max() < shapes("folded", 1).min()
 
 
+def test_l19_in_the_record_a_single_layer_suffices_where_there_is_one_rule_only():
+    assert shapes("folded once", 1).max() < shapes("folded", 1).min()
+    assert shapes("folded once", 2).mean() > 0.93 * shapes("folded once", 1).mean()
+
+
 def test_l19_in_the_record_a_third_layer_does_not_pay():
     assert shapes("folded", 3).mean() > 0.97 * shapes("folded", 2).mean()
 
@@ -143,7 +148,7 @@ def test_l19_in_the_record_no_depth_pays_where_nothing_is_left_to_gain():
     assert shapes("kiosk", 3).mean() > shapes("kiosk", 1).mean()
 
 
-@pytest.mark.parametrize("series", ["kiosk", "folded"])
+@pytest.mark.parametrize("series", ["kiosk", "folded once", "folded"])
 def test_l29_f66_in_the_record_eight_times_as_many_units_do_not_help(series):
     for layers in (1, 2, 3):
         small, _, large = shapes(series, layers).mean(axis=1)
