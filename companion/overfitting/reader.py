@@ -13,7 +13,7 @@ from companion.gradients import BatchNorm
 from companion.overfitting.noise import Dropout
 from companion.overfitting.penalties import Adam, ProximalL1
 from companion.runtime import whole
-from companion.text import Vocabulary, pad_sequences
+from companion.text import Vocabulary
 from companion.training import History, fit
 
 __all__ = ["Batches", "Reader", "encode", "learn", "measure"]
@@ -92,7 +92,7 @@ def encode(texts: Sequence[Tokens], vocabulary: Vocabulary, *, length: int = 96)
     texts
         Each a list of words.
     vocabulary
-        With ``<pad>`` as 0.
+        With ``<pad>`` as 0, and ``<unk>``.
     length
         T.
 
@@ -107,8 +107,13 @@ def encode(texts: Sequence[Tokens], vocabulary: Vocabulary, *, length: int = 96)
     tensor([[2, 0, 0],
             [3, 2, 0]])
     """
-    rows = [[vocabulary[word] for word in text[-length:]] for text in texts]
-    return torch.from_numpy(pad_sequences(rows, length, padding="post").astype(np.int64))
+    whole("length", length, 1)
+    known, unknown = {word: i for i, word in enumerate(vocabulary)}, vocabulary["<unk>"]
+    ids = np.zeros((len(texts), length), dtype=np.int64)
+    for row, text in zip(ids, texts, strict=True):
+        last = text[-length:]
+        row[: len(last)] = [known.get(word, unknown) for word in last]
+    return torch.from_numpy(ids)
 
 
 class Batches:
