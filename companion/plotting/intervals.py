@@ -53,10 +53,10 @@ def plot_intervals(
         ax.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize=9)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.grid(axis="y", visible=False)
-        edge = {"ha": "right", "va": "center", "fontsize": 8, "transform": ax.get_yaxis_transform()}
+        edge = {"ha": "left", "va": "center", "fontsize": 8, "transform": ax.get_yaxis_transform()}
         for y, name in enumerate(rows):
             if notes and name in notes:
-                ax.text(1.0, y, plain(notes[name]), color=INK, **edge)
+                ax.text(1.02, y, plain(notes[name]), color=INK, **edge)
         ax.set_title(plain(title), pad=18 if zero else 6)
         if zero:
             above = {"ha": "center", "va": "bottom", "fontsize": 8}
