@@ -197,7 +197,7 @@ def ranking(
 
 def causes(
     *,
-    sizes: Sequence[int] = (188, 375, 750, 1500, 3000, 6000),
+    sizes: Sequence[int] = (375, 750, 1500, 3000, 6000),
     widths: Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
     test: int = 2000,
     seeds: Iterable[int] = range(3),
@@ -216,18 +216,21 @@ def causes(
     Returns
     -------
     dict
-        ``"N reviews"``, ``"N reviews, dropout"`` and ``"N units"``: accuracies on the test, and
-        the same with ``", training"``.
+        ``"N reviews"``, ``"N reviews, dropout"``, ``"N reviews, right labels"`` for the fewest
+        and the most, and ``"N units"``: accuracies on the test, and the same with
+        ``", training"``.
     """
     found: dict[str, list[float]] = {}
     runs: dict[str, tuple[int, Setting]] = {f"{n} reviews": (n, {}) for n in sizes}
     runs |= {f"{n} reviews, dropout": (n, {"dropout": 0.5}) for n in sizes}
+    runs |= {f"{n} reviews, right labels": (n, {}) for n in (sizes[0], sizes[-1])}
     runs |= {f"{width} units": (750, {"width": width}) for width in widths}
     for seed in seeds:
         everything = _drawn(max(750, *sizes), seed=seed, noise=NOISE)
+        clean = _drawn(max(sizes), seed=seed)
         exam = _drawn(test, seed=500 + seed)
         for name, (n, setting) in runs.items():
-            part = _cut(everything, n)
+            part = _cut(clean if name.endswith("right labels") else everything, n)
             pair = trained(setting, part, part, seed=seed)
             found.setdefault(name, []).append(_score(pair, exam)["accuracy"])
             found.setdefault(f"{name}, training", []).append(_score(pair, part)["accuracy"])
