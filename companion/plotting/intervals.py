@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -53,13 +54,18 @@ def plot_intervals(
         ax.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize=9)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.grid(axis="y", visible=False)
-        edge = {"ha": "left", "va": "center", "fontsize": 8, "transform": ax.get_yaxis_transform()}
+        edge: Any = {
+            "ha": "left",
+            "va": "center",
+            "fontsize": 8,
+            "transform": ax.get_yaxis_transform(),
+        }
         for y, name in enumerate(rows):
             if notes and name in notes:
                 ax.text(1.02, y, plain(notes[name]), color=INK, **edge)
         ax.set_title(plain(title), pad=18 if zero else 6)
         if zero:
-            above = {"ha": "center", "va": "bottom", "fontsize": 8}
+            above: Any = {"ha": "center", "va": "bottom", "fontsize": 8}
             ax.text(0, -0.65, plain(zero), color=INK, **above)
         write(ax, xlabel=xlabel)
     return ax
