@@ -281,15 +281,15 @@ def choose_strength(answer: Answer) -> None:
         "Begin with the plain reader: a vocabulary, a Reader, Batches, learn. What does it score "
         "on reviews that you hold back?",
         "Then the remedy that stands highest in the figure and needs one word of code.",
-        "`overfitting.Reader(len(words), dropout=0.5)`, and a little decay in `learn`. Set the "
-        "model to evaluation before it judges.",
+        "`overfitting.Reader(len(words), dropout=0.5)`. Set the model to evaluation before it "
+        "judges.",
     ],
 )
 def my_reader(answer: Answer) -> None:
     """Beat the plain reader."""
     from companion.data import grammar  # not needed before
 
-    learned, exam = grammar.reviews(750, seed=61, label_noise=0.1), grammar.reviews(1500, seed=62)
+    learned, exam = grammar.reviews(2000, seed=62, label_noise=0.1), grammar.reviews(1500, seed=162)
     texts, labels = [r.tokens for r in learned], [r.label for r in learned]
     judge = answer([list(text) for text in texts], list(labels))
     try:

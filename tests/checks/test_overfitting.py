@@ -422,6 +422,7 @@ equal(
     "0 -> 1",
     "the first score is a new best in any case, and sets the number of its epoch",
 )
+equal("train_and_restore", "0 -> -1", "the same")
 
 
 # 6
@@ -568,6 +569,16 @@ def one_for_all(texts, labels):
 @wrong("my_reader", "Return the function that judges")
 def no_function(texts, labels):
     return [0, 1]
+
+
+equal("my_reader", "7 -> 8", "another seed is as good")
+equal("my_reader", "7 -> 6", "another seed is as good")
+equal("my_reader", "0 -> -1", "only the exam judges, and passes a threshold that leans a little")
+equal(
+    "my_reader",
+    "model(encode(new, words)) > 0 -> model(encode(new, words)) >= 0",
+    "no logit is exactly zero",
+)
 
 
 TestOverfitting = answers.tests()

@@ -169,11 +169,8 @@ def praise(sentence):
 
 
 def test_o9_a_synonym_from_the_answer_key_keeps_the_verdict():
-    for word in thesaurus()["gripping"] if "gripping" in thesaurus() else thesaurus()["rousing"]:
-        try:
-            assert praise(f"the score is {word} .") > 0.5
-        except ValueError:
-            continue
+    for word in ("rousing", *thesaurus()["rousing"]):
+        assert praise(f"the melodies were {word} .") > 0.5
 
 
 @pytest.mark.parametrize(
@@ -202,10 +199,12 @@ def test_o11_a_shorter_sentence_may_have_lost_its_not():
     rng, seen = np.random.default_rng(0), set()
     for _ in range(200):
         seen.add(
-            " ".join(random_deletion(["the", "plot", "is", "not", "silly", "."], generator=rng))
+            " ".join(
+                random_deletion(["the", "melodies", "were", "not", "haunting", "."], generator=rng)
+            )
         )
-    assert "the plot is silly ." in seen
-    assert (praise("the plot is not silly .") > 0.5) != (praise("the plot is silly .") > 0.5)
+    assert "the melodies were haunting ." in seen
+    assert praise("the melodies were not haunting .") < 0.5 < praise("the melodies were haunting .")
 
 
 def test_o12_o14_strengths_are_drawn_on_a_logarithmic_scale():
