@@ -32,6 +32,7 @@ from companion.runtime import seeded
 from companion.text import Vocabulary
 
 BOOK = Path(__file__).parents[2] / "book"
+ENDINGS = ("", ", right labels", ", dropout")
 OPENING = "ana baum stars in crimson , a musical film by mira novak about ambition and genius ."
 
 
@@ -74,8 +75,13 @@ def test_o2_in_the_record_more_units_learn_more_by_heart_and_do_no_worse():
 
 
 def test_o3_in_the_record_more_reviews_help_every_time():
-    few, more = (runs("causes", f"{n} reviews") for n in (375, 3000))
-    assert more.min() > few.max() + 0.03
+    few, more = (runs("causes", f"{n} reviews, dropout") for n in (375, 3000))
+    assert more.min() > few.max() + 0.05
+
+
+def test_o3_in_the_record_wrong_labels_are_why_more_reviews_do_not_help_alone():
+    plain, right, dropout = (runs("causes", f"6000 reviews{e}").mean() for e in ENDINGS)
+    assert min(right, dropout) > plain + 0.03
 
 
 def test_o4_longer_training_makes_the_loss_worse():
