@@ -213,13 +213,13 @@ def refuse_calls(
         refuse_if(not whole, f"Of {n} rows each is trained on or held back. Some are in neither.")
     right = [list(range(i, n, k)) for i in range(k)]
     for strength in asked:
-        held = [sorted(call[2]) for call in calls if call[0] == strength]
+        parts = [sorted(call[2]) for call in calls if call[0] == strength]
         swapped = sorted(sorted(call[1]) for call in calls if call[0] == strength) == sorted(right)
         refuse_if(
             swapped and k > 2, "Train and held back are swapped: a fold holds back a few rows."
         )
         refuse_if(
-            sorted(held) != sorted(right),
+            sorted(parts) != sorted(right),
             f"With n={n} and k={k} the folds hold back {right}. Yours are others.",
         )
 
