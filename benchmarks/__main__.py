@@ -25,6 +25,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {  # a peer is called as its pack
         "small": ("ours", "micrograd", "autograd", "torch"),
         "wide": ("ours", "autograd", "torch"),
     },
+    "overfitting": {"sentences": ("ours", "recipe")},
     "recurrent": {
         "lstm": ("ours", "torch", "keras"),
         "loop": ("ours", "torch"),
@@ -37,10 +38,11 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {  # a peer is called as its pack
     },
     "text": {"lines": ("ours", "keras-preprocessing")},
 }
-OWN = {"ours", "limit", "loop"}  # sides that are no package
+OWN = {"ours", "limit", "loop", "recipe"}  # sides that are no package
 COLUMNS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     # what is timed, which numbers show that all sides did the same, their names, their forms
     "backprop": ("a step", {"loss": ("loss at step 20", ".6f")}),
+    "overfitting": ("the job", {"words": ("words in a new sentence", ".2f")}),
     "recurrent": ("a pass", {"gradient": ("length of the gradient", ".2f")}),
     "som": (
         "the fit",
@@ -58,6 +60,7 @@ TITLES = {
     ("backprop", "wide"): (
         "A training step of a 64-256-256-10 network, 128 examples ({chapter}`backprop`)"
     ),
+    ("overfitting", "sentences"): "Change 12,000 sentences in four ways ({chapter}`overfitting`)",
     ("recurrent", "lstm"): "An LSTM of 256 units, 32 x 100 x 128 numbers, forward and backward",
     ("recurrent", "loop"): "The same LSTM beside a loop over torch.nn.LSTMCell",
     ("recurrent", "gru"): "A GRU of the same size, forward and backward",
@@ -67,6 +70,10 @@ TITLES = {
     ("text", "lines"): "Fit a tokenizer to 50,000 lines, encode and pad them",
 }
 NOTES = {
+    ("overfitting", "sentences"): (
+        "*recipe* takes the steps that Wei and Zou (2019) describe, written anew: their code is no"
+        " package. Both sides look synonyms up in one dictionary, where theirs asks WordNet."
+    ),
     ("som", "digits"): (
         "Time of the processor. The width of the neighbourhood falls from 10 to 1. *limit* is the"
         " product of samples and weights alone, 20 times: whoever compares each sample with each"
