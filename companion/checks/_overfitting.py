@@ -240,12 +240,27 @@ def deletions(
         "A word that goes takes all words like it along. Each has its own number.": [
             w for w in tokens if w not in gone
         ],
+        "A word of `keep` is a whole word, and not a part of another.": [
+            w for w, n in pairs if n >= 0.3 or any(word in w for word in keep)
+        ],
         "You return what goes, and not what stays.": [
             w for w, n in pairs if n < 0.3 and w not in keep
         ],
         "Only the words of `keep` stay in yours.": [w for w in tokens if w in keep],
     }
     return want, slips
+
+
+def single_folds(strengths: list[float], n: int, k: int) -> dict[str, float]:
+    """Return what is chosen by a single fold of each strength, by which fold it could be."""
+    scores = np.array([[hill(s, list(range(i, n, k))) for i in range(k)] for s in strengths])
+    ways = {"last": scores[:, -1], "first": scores[:, 0], "best": scores.max(axis=1)}
+    chosen = {name: strengths[int(np.argmax(by))] for name, by in ways.items()}
+    slips = {}
+    for strength in set(chosen.values()):
+        names = " or the ".join(name for name in chosen if chosen[name] == strength)
+        slips[f"You choose by the {names} fold alone. Take the mean of all."] = strength
+    return slips
 
 
 def thresholds(

@@ -125,6 +125,9 @@ STATES: dict[str, Callable[..., Array]] = {
     "You take the last step, word or padding.": lambda h, ids: h[:, -1],
     "You count the words and go so far from the left. In rows padded in front the words stand "
     "elsewhere.": lambda h, ids: h[np.arange(4), (ids != 0).sum(1) - 1],
+    "Number 1 is a word, like all but 0.": lambda h, ids: h[
+        np.arange(4), [np.flatnonzero(row > 1)[-1] for row in ids]
+    ],
     "You take the first word.": lambda h, ids: h[np.arange(4), (ids != 0).argmax(1)],
     "You take the step after the last word.": lambda h, ids: h[
         np.arange(4), [(np.flatnonzero(row)[-1] + 1) % 5 for row in ids]

@@ -23,6 +23,7 @@ from companion.checks._overfitting import (
     refuse_word_lists,
     refuse_words,
     sigmoid_step,
+    single_folds,
     threshold,
     thresholds,
 )
@@ -88,7 +89,7 @@ def leave_out(answer: Answer) -> None:
             ["the", "plot", "is", "not", "dull", "but", "not", "good"],
             [0.1, 0.9, 0.3, 0.2, 0.8, 0.1, 0.5, 0.29],
         ),
-        (["a", "dull", "dull", "film"], [0.3, 0.2, 0.7, 0.1]),
+        (["a", "dull", "dull", "film", "nothing"], [0.3, 0.2, 0.7, 0.1, 0.0]),
     ]
     keep = {"not", "never"}
     for tokens, u in cases:
@@ -103,6 +104,11 @@ def leave_out(answer: Answer) -> None:
         "If all would go, one stays. In yours all of them do.": ["dull", "film", "indeed"],
     }
     refuse_word_lists(got, ["film"], last, "Where all would go")
+    whole = ["a", "film"]
+    refuse_if(
+        answer(whole, [0.9, 0.8], p=0.5, keep=set()) is whole,
+        "Where all words stay you return the list that you were given. Asked is a new one.",
+    )
     got = answer([], [], p=0.5, keep={"not"})
     refuse_if(list(got) != [], "An empty text stays empty.")
     got = answer(["film"], [0.9], p=1.0, keep=set())
@@ -120,7 +126,7 @@ def leave_out(answer: Answer) -> None:
 )
 def folds(answer: Answer) -> None:
     """Folds that know nothing of each other."""
-    texts = ["a b c", "b d", "e a a", "f", "c g b", "h a", "b b i"]
+    texts = ["a b c", "b d", "e a a", "f", "c g b", "h a", "b b i", "f"]
     split = [text.split() for text in texts]
     for k in (3, 2, 7):
         got = answer([list(text) for text in split], k)
@@ -249,23 +255,8 @@ def choose_strength(answer: Answer) -> None:
         chosen, mean = answer.parts(got, "strength", "mean accuracy")
         swapped = close(chosen, means[best]) and close(mean, strengths[best])
         refuse_if(swapped, "The pair is turned round: the strength comes first.")
-        single = [hill(s, list(range(k - 1, n, k))) for s in strengths]
-        first = [hill(s, list(range(0, n, k))) for s in strengths]
-        slips = {
+        slips = single_folds(strengths, n, k) | {
             "You choose the worst. A high accuracy is good.": strengths[int(np.argmin(means))],
-            "You choose by the last fold alone. Take the mean of all.": strengths[
-                int(np.argmax(single))
-            ],
-            "You choose by the first fold alone. Take the mean of all.": strengths[
-                int(np.argmax(first))
-            ],
-            "You choose by the best fold of each strength. Take the mean.": strengths[
-                int(
-                    np.argmax(
-                        [max(hill(s, list(range(i, n, k))) for i in range(k)) for s in strengths]
-                    )
-                )
-            ],
             "You return the last strength tried.": strengths[-1],
             "You return where the strength lies, not the strength.": u[best],
         }

@@ -33,10 +33,10 @@ from companion.runtime import as_array, seeded
 )
 def losses(answer: Answer) -> None:
     """The loss of a last batch of one."""
-    z = torch.tensor([[0.7], [-1.3], [2.4], [-0.2]])
+    z = torch.tensor([[0.7], [-1.3], [6.4], [-0.2]])
     y = torch.tensor([1.0, 1, 0, 0])
     cases = []
-    for n, what in ((4, "the losses of four reviews"), (1, "the losses of a batch of one")):
+    for n, what in ((4, "the result for four reviews"), (1, "the result for a batch of one")):
         for logits, labels in ((z[:n], y[:n]), (z[-n:], y[-n:])):
             got = answer(logits, labels)
             t.refuse_shape_of_losses(numbers(got).shape, n)
@@ -46,7 +46,7 @@ def losses(answer: Answer) -> None:
     got = answer(big, torch.tensor([1.0, 0, 0, 1]))
     large = "Logits of 300 give NaN or infinity: an exponential grew too large, or log met 0."
     refuse_if(not np.isfinite(numbers(got)).all(), large)
-    compare(got, np.array([0.0, 0, 300, 300]), what="the losses of logits of 300")
+    compare(got, np.array([0.0, 0, 300, 300]), what="the result for logits of 300")
     start = torch.tensor([[0.3], [-40.0]], requires_grad=True)
     t.refuse_lost_gradient("losses", answer(start, torch.tensor([1.0, 0])), start)
 
@@ -63,7 +63,10 @@ def losses(answer: Answer) -> None:
 def batch_of(answer: Answer) -> None:
     """Rows of unlike lengths, one batch."""
     texts = [[4, 9, 2, 7, 3], [8], [5, 6, 5], [2, 8]]
-    got_ids, got_lengths = answer.parts(answer(texts, longest=4), "ids", "lengths")
+    got = answer(texts, longest=4)
+    got_ids, got_lengths = answer.parts(got, "ids", "lengths")
+    part = "Numbers of words are whole numbers. Yours are not, and no table of vectors takes them."
+    refuse_if(as_array(got[0]).dtype.kind == "f", part)
     cut = [row[-4:] for row in texts]
     want, lengths = t.padded(cut), np.array([4.0, 1, 3, 2])
     uncut = np.array([5.0, 1, 3, 2])
@@ -124,24 +127,29 @@ def last_state(answer: Answer) -> None:
     """Where the words end, on either side."""
     with seeded(4):
         output = torch.randn(4, 5, 3)
-    behind = torch.tensor([[4, 2, 6, 0, 0], [3, 0, 0, 0, 0], [5, 5, 1, 2, 7], [2, 9, 0, 0, 0]])
+    behind = torch.tensor([[4, 2, 1, 0, 0], [3, 0, 0, 0, 0], [5, 5, 1, 2, 7], [2, 9, 0, 0, 0]])
     front = behind.flip(1)
     mixed = torch.stack([behind[0], front[1], behind[2], torch.tensor([0, 3, 8, 0, 0])])
     cases = [
-        ("the states of rows padded behind", behind),
-        ("the states of rows padded in front", front),
-        ("the states of rows padded on both sides", mixed),
+        ("the result for rows padded behind", behind),
+        ("the result for rows padded in front", front),
+        ("the result for rows padded on both sides", mixed),
     ]
     read = [(what, answer(output, ids), (as_array(output), as_array(ids))) for what, ids in cases]
     flat = numbers(read[0][1])
     refuse_if(flat.shape == (4, 4, 3), "You pick each row for each row: index both axes at once.")
     compare_cases(read, t.last_words, t.STATES)
-    ids = torch.tensor([[0, 0, 0], [0, 7, 0]])
-    wild = output[:2, :3].clone()
-    wild[:, 2] = torch.nan
+    ids = torch.tensor([[0, 0, 0], [0, 7, 0], [0, 0, 0]])
+    wild = output[:3, :3].clone()
+    wild[:, 2] = wild[2] = torch.nan
     got = numbers(answer(wild, ids))
     none = "A row without words has no last one: zeros. Yours are what was said at the padding."
-    refuse_if(got.shape == (2, 3) and bool(np.nan_to_num(got[0]).any()), none)
+    refuse_if(got.shape == (3, 3) and bool(np.nan_to_num(got[0]).any()), none)
+    times = (
+        "A row of padding alone gives NaN in yours: NaN times 0 is NaN. Choose, do not multiply."
+    )
+    alone = got.shape == (3, 3) and np.isfinite(got[:2]).all() and np.isnan(got[2]).any()
+    refuse_if(bool(alone), times)
     want = t.last_words(as_array(wild), as_array(ids))
     compare(got, want, what="the result where padding holds NaN")
     got = answer(output[:1, :1], behind[:1, :1])
@@ -278,6 +286,8 @@ def evaluate(answer: Answer) -> None:
         was = "training" if training else "evaluation"
         left = f"The model came in {was} mode, and you leave it in the other."
         refuse_if(model.training is not training, left)
+        frozen = "You switch the gradients of the model's weights off, and it learns no more."
+        refuse_if(not model.table.requires_grad, frozen)
         _compare_marks(loss, accuracy, t.judged(model))
 
 

@@ -120,6 +120,17 @@ def by_word(tokens, u, *, p, keep):
     return [w for w in tokens if w not in gone]
 
 
+@wrong("leave_out", "not a part of another")
+def parts_of_words_kept(tokens, u, *, p, keep):
+    pairs = zip(tokens, u, strict=True)
+    return [w for w, n in pairs if n >= p or any(word in w for word in keep)]
+
+
+@wrong("leave_out", "Asked is a new one")
+def nothing_to_do(tokens, u, *, p, keep):
+    return tokens if min(u, default=0) >= p else word_by_word(tokens, u, p=p, keep=keep)
+
+
 @wrong("leave_out", "All words went")
 def may_be_empty(tokens, u, *, p, keep):
     return [w for w, n in zip(tokens, u, strict=True) if n >= p or w in keep]
@@ -172,6 +183,13 @@ def by_sets(texts, k):
 @right("folds")
 def as_arrays(texts, k):
     return [(frozenset(words), np.array(held)) for words, held in by_sets(texts, k)]
+
+
+@wrong("folds", "texts left to train on")
+def twins_held_back(texts, k):
+    held = [texts[i::k] for i in range(k)]
+    words = [{w for t in texts if t not in part for w in t} for part in held]
+    return [(words[i], list(range(i, len(texts), k))) for i in range(k)]
 
 
 @wrong("folds", "it leaks")
@@ -466,6 +484,11 @@ def worst(score, u, *, low, high, n, k):
 @wrong("choose_strength", "by the last fold alone")
 def last_fold(score, u, *, low, high, n, k):
     return search(score, spread(u, low, high), n, k, over=lambda scores: scores[-1])
+
+
+@wrong("choose_strength", "the best fold alone")
+def best_fold(score, u, *, low, high, n, k):
+    return search(score, spread(u, low, high), n, k, over=np.max)
 
 
 @wrong("choose_strength", "the sum over the folds")

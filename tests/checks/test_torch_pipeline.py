@@ -95,6 +95,11 @@ def as_the_formula_stands(logits, labels):
     return -torch.where(labels == 1, p, 1 - p).log()
 
 
+@wrong("losses", "wrong in 1 of 4 entries")
+def small_terms_forgotten(logits, labels):
+    return softplus(logits[:, 0], threshold=5) - logits[:, 0] * labels
+
+
 @wrong("losses", "No gradient comes back")
 def detached(logits, labels):
     return by_torch(logits.detach(), labels)
@@ -141,6 +146,12 @@ def beginning_kept(rows, *, longest):
 @wrong("batch_of", "stay as they are")
 def never_cut(rows, *, longest):
     return packed([row or [1] for row in rows], longest)
+
+
+@wrong("batch_of", "whole numbers")
+def with_a_point(rows, *, longest):
+    ids, lengths = by_pad_sequence(rows, longest=longest)
+    return ids.float(), lengths
 
 
 @wrong("batch_of", "before the cut")
@@ -194,6 +205,17 @@ def by_gather(output, ids):
     last = T - 1 - (ids != 0).flip(1).int().argmax(1)
     states = output.gather(1, last[:, None, None].expand(B, 1, output.shape[2]))[:, 0]
     return torch.where((ids != 0).any(1)[:, None], states, torch.zeros(()))
+
+
+@wrong("last_state", "Number 1 is a word")
+def one_taken_for_padding(output, ids):
+    return torch.stack([out[row > 1][-1] for out, row in zip(output, ids, strict=True)])
+
+
+@wrong("last_state", "NaN times 0 is NaN")
+def wordless_rows_times_zero(output, ids):
+    last = ((ids != 0) * torch.arange(ids.shape[1])).amax(1)
+    return output[torch.arange(len(ids)), last] * (ids != 0).any(1, keepdim=True)
 
 
 @wrong("last_state", "the last step, word or padding")
@@ -440,6 +462,12 @@ def evaluation(model, batches, *, mean=None, threshold=0.0, training=False, afte
     if mean is None:
         return torch.cat(losses).mean(), torch.cat(hits).mean()
     return mean(losses), mean(hits)
+
+
+@wrong("evaluate", "it learns no more")
+def gradients_switched_off(model, batches):
+    model.requires_grad_(False)
+    return summed(model, batches)
 
 
 @wrong("evaluate", "You average the losses of batches")
