@@ -25,6 +25,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {  # a peer is called as its pack
         "small": ("ours", "micrograd", "autograd", "torch"),
         "wide": ("ours", "autograd", "torch"),
     },
+    "overfitting": {"sentences": ("ours", "recipe")},
     "embeddings": {
         "skip-gram": ("ours", "gensim"),
         "cbow": ("ours", "gensim"),
@@ -42,10 +43,11 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {  # a peer is called as its pack
     },
     "text": {"lines": ("ours", "keras-preprocessing")},
 }
-OWN = {"ours", "limit", "loop"}  # sides that are no package
+OWN = {"ours", "limit", "loop", "recipe"}  # sides that are no package
 COLUMNS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     # what is timed, which numbers show that all sides did the same, their names, their forms
     "backprop": ("a step", {"loss": ("loss at step 20", ".6f")}),
+    "overfitting": ("the job", {"words": ("words in a new sentence", ".2f")}),
     "embeddings": (
         "a million words, or a pass",
         {"precision": ("precision at 3", ".3f"), "analogies": ("analogies solved", ".3f")},
@@ -67,6 +69,7 @@ TITLES = {
     ("backprop", "wide"): (
         "A training step of a 64-256-256-10 network, 128 examples ({chapter}`backprop`)"
     ),
+    ("overfitting", "sentences"): "Change 12,000 sentences in four ways ({chapter}`overfitting`)",
     ("embeddings", "skip-gram"): (
         "Skip-gram: 2 million words of reviews, 100 numbers, 3 passes ({chapter}`embeddings`)"
     ),
@@ -81,6 +84,10 @@ TITLES = {
     ("text", "lines"): "Fit a tokenizer to 50,000 lines, encode and pad them",
 }
 NOTES = {
+    ("overfitting", "sentences"): (
+        "*recipe* takes the steps that Wei and Zou (2019) describe, written anew: their code is no"
+        " package. Both sides look synonyms up in one dictionary, where theirs asks WordNet."
+    ),
     ("embeddings", "skip-gram"): (
         "Time of the processor for a million words. The learning rate of each side is the best of"
         " several on texts of another seed. Precision is that of the language's answer key."

@@ -316,18 +316,18 @@ def home() -> Path:
     return Path(platformdirs.user_data_dir("deep-learning-for-language", appauthor=False))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all; the old one stays until then.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that it is there whole or not at all; the old one stays until then.
 
-    The text is written into a draft beside the file first. A draft whose writer was killed is
+    The content is written into a draft beside the file first. A draft whose writer was killed is
     removed when the same file is written again.
 
     Parameters
     ----------
     path
         The file. Missing parent folders are made.
-    text
-        Its new content, written as UTF-8 with ``\\n`` line ends.
+    content
+        Bytes, or a text, which is written as UTF-8 with ``\\n`` line ends.
 
     Raises
     ------
@@ -341,8 +341,8 @@ def write_whole(path: Path, text: str) -> None:
     start = f".{path.name}.{_machine()}-{os.getpid()}-"
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=start, suffix=".draft")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()

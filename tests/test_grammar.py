@@ -923,6 +923,8 @@ def test_no_sentence_skeleton_makes_up_more_than_two_percent(said, kind):
         lambda: grammar.reviews(1, label_noise=-0.1),
         lambda: grammar.reviews(1, label_noise=math.nan),
         lambda: grammar.oracle(label_noise=0.6),
+        lambda: grammar.documents(1, bias=1.0),
+        lambda: grammar.reviews(1, bias=-0.1),
         lambda: grammar.reviews(1, distance=3),
         lambda: grammar.documents(1, distance=44),
         lambda: grammar.oracle(distance=-4),

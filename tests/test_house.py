@@ -43,8 +43,17 @@ FLOORS = [
 # Inside of a room of several files, from the bottom up; its __init__ only hands on.
 INSIDE = {
     "companion.embeddings": ["_corpus", "vectors", "predicting", "counting", "answers"],
+    "companion.overfitting": [
+        "augmentation",
+        "noise",
+        "penalties",
+        "reader",
+        "stopping",
+        "validation",
+    ],
     "companion.recurrent": ["_scan", "cells", "layers", "writing", "language_model"],
     "companion.som": ["_grid", "map"],
+    "companion.torch_pipeline": ["tables", "batches", "metrics", "models", "loop", "files"],
 }
 
 

@@ -112,7 +112,10 @@ def compare(
         refuse(f"{start} is too {'large' if got > want else 'small'}.")
     factor = (got * want).sum() / max((want * want).sum(), 1e-300)
     refuse_if(
-        want.size > 1 and close(got, factor * want) and abs(factor) > TOLERANCE,
+        want.size > 1
+        and close(got, factor * want)
+        and abs(factor) > TOLERANCE
+        and f"{factor:.3g}" != "1",
         f"{start} has the right proportions, but every entry is {factor:.3g} times "
         "what it should be.",
     )

@@ -114,8 +114,8 @@ def reviews(
         How many words stand between a subject and its verb where they must agree: 0, 4, 8 and so
         on to 40. None mixes 0, 4 and 8.
     bias
-        How far pronouns lean by profession, 0 to 1. With 0 a nurse or a plumber is as often *she*
-        as *he*; with 1 a nurse is always *she* and a plumber always *he*.
+        How far pronouns lean by profession, from 0 to below 1. With 0 a nurse or a plumber is as
+        often *she* as *he*; with 0.9 a nurse is *she* in 95 of 100 cases, and a plumber *he*.
 
     Returns
     -------
@@ -139,8 +139,8 @@ def reviews(
     >>> review.label, review.topic
     (0, 'war')
     """
-    language = _language("reviews", _distance(distance), _share("bias", bias, 1))
-    noise, coin = _share("label_noise", label_noise, 0.5), random.Random(f"labels {shifted(seed)}")
+    language = _language("reviews", _distance(distance), _leaning(bias))
+    noise, coin = _noise(label_noise), random.Random(f"labels {shifted(seed)}")
     texts = []
     for latent, sentences, text in _texts(language, n, seed):
         opinion, topic = divmod(latent, len(language.topics))
@@ -182,7 +182,7 @@ def documents(
     >>> document.facts[0].question, document.facts[0].answer
     ('who directed pantomime ?', ['urho', 'paredes'])
     """
-    language = _language("documents", _distance(distance), _share("bias", bias, 1))
+    language = _language("documents", _distance(distance), _leaning(bias))
     questions, chance = _questions(language), random.Random(shifted(seed))
     texts = []
     for _ in range(whole("n", n, 0)):
@@ -224,8 +224,8 @@ def oracle(
     """
     if kind not in tuple(TEXTS):  # which may be asked of any kind of thing
         raise ValueError(f"kind must be one of {', '.join(TEXTS)}, got {kind!r}")
-    noise = _share("label_noise", label_noise, 0.5)
-    return _oracle(kind, noise, _distance(distance), _share("bias", bias, 1))
+    noise = _noise(label_noise)
+    return _oracle(kind, noise, _distance(distance), _leaning(bias))
 
 
 @cache
@@ -285,9 +285,14 @@ def _texts(language: Language, n: int, seed: int) -> Iterator[tuple[int, list[li
     return (language.write(chance) for _ in range(whole("n", n, 0)))
 
 
-def _share(name: str, share: float, most: float) -> float:
-    """Return a label noise or a bias, or refuse it."""
-    return number(name, share, f"from 0 to {most:g}", lambda p: 0 <= p <= most)
+def _noise(label_noise: float) -> float:
+    """Return a label noise, or refuse it."""
+    return number("label_noise", label_noise, "from 0 to 0.5", lambda p: 0 <= p <= 0.5)
+
+
+def _leaning(bias: float) -> float:
+    """Return a bias, or refuse it: with 1 some stories would find nobody for a part."""
+    return number("bias", bias, "from 0 to below 1", lambda p: 0 <= p < 1)
 
 
 def _distance(distance: int | None) -> int | None:

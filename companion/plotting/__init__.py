@@ -3,6 +3,7 @@
 from companion.plotting.charts import plot_curves, plot_images, plot_landscape
 from companion.plotting.depth import plot_heat
 from companion.plotting.graph import plot_graph
+from companion.plotting.intervals import plot_intervals
 from companion.plotting.maps import plot_lattice, plot_mosaic, plot_points, plot_units, plot_words
 from companion.plotting.paper import figure, show
 from companion.plotting.products import plot_bars, plot_product, plot_regions, plot_shapes
@@ -17,6 +18,7 @@ __all__ = [
     "plot_graph",
     "plot_heat",
     "plot_images",
+    "plot_intervals",
     "plot_landscape",
     "plot_lattice",
     "plot_matrix",
