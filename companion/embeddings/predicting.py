@@ -20,8 +20,8 @@ from companion.runtime import progress, seeded, whole
 
 __all__ = ["cbow", "skip_gram"]
 
-ROW = 16  # words whose contexts are laid side by side for one matrix product
-BLOCK = 144  # rows that are learned from before any vector moves, over the pairs of a word
+ROW = 32  # words whose contexts are laid side by side for one matrix product
+BLOCK = 72  # rows that are learned from before any vector moves, over the pairs of a word
 CROWD = 8.0  # times that one word may be expected in a block
 CALM = 0.33  # times the rate: how much shorter steps get for each pair that a word has in a block
 Watch = Callable[[int, WordVectors], object]
@@ -52,7 +52,7 @@ def skip_gram(
     vector u as a neighbour. As in word2vec, the reach of a window is drawn anew for each word,
     from 1 to ``window``; frequent words are left out now and then; the rate falls in a straight
     line, to a hundredth. Otherwise than there, a block of some hundred words is learned from at
-    once, and each 16 words share their random words, whose terms are weighted so that the sum that
+    once, and each 32 words share their random words, whose terms are weighted so that the sum that
     is lowered stays the same on average; words that come often in a block take shorter steps.
 
     Parameters
