@@ -122,8 +122,10 @@ def refuse_words(
     refuse_if(found == everything and rest != everything, leak)
     refuse_if(found == seen, "Your vocabulary is that of the texts held back. Take the others.")
     refuse_if(found == rest - seen, "A word may be in both parts. Take all of the training part.")
-    letters = {tuple(text) for text in split}
-    refuse_if(bool(found & letters), "The set holds whole texts. Asked are their words.")
+    whole = {tuple(text) for text in split}
+    refuse_if(bool(found & whole), "The set holds whole texts. Asked are their words.")
+    apart = {letter for word in everything for letter in word}
+    refuse_if(found <= apart, "You take words apart. Asked are the words, not their letters.")
     refuse("The set of words is not that of the texts left to train on.")
 
 
@@ -219,7 +221,7 @@ def refuse_calls(
             swapped and k > 2, "Train and held back are swapped: a fold holds back a few rows."
         )
         refuse_if(
-            sorted(parts) != sorted(right),
+            sorted(map(list, set(map(tuple, parts)))) != sorted(right),
             f"With n={n} and k={k} the folds hold back {right}. Yours are others.",
         )
 

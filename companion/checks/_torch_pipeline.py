@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from companion.checks._compare import close, numbers, refuse_if
+from companion.checks._compare import close, numbers, refuse, refuse_if
 from companion.runtime import seeded
 
 Array = NDArray[np.float64]
@@ -84,12 +84,15 @@ def table_of(model: Probe) -> Array:
     return model.table.detach().double().numpy().copy()
 
 
-def refuse_lost_gradient(name: str, result: Any, start: Tensor) -> None:
-    """Refuse a result from which no gradient comes back."""
+def refuse_lost_gradient(name: str, result: Any, start: Tensor) -> Tensor:
+    """Return the gradient that comes back from a result, or refuse one from which none does."""
     lost = f"No gradient comes back through your `{name}`: no detach, no numpy, no new tensor."
     refuse_if(not isinstance(result, Tensor) or not result.requires_grad, lost)
     (slope,) = torch.autograd.grad(result.sum(), start, allow_unused=True)
-    refuse_if(slope is None or not torch.isfinite(slope).all(), lost)
+    if slope is None or not torch.isfinite(slope).all():
+        refuse(lost)
+    found: Tensor = slope
+    return found
 
 
 def refuse_shape_of_losses(shape: tuple[int, ...], n: int) -> None:

@@ -90,6 +90,8 @@ def leave_out(answer: Answer) -> None:
             [0.1, 0.9, 0.3, 0.2, 0.8, 0.1, 0.5, 0.29],
         ),
         (["a", "dull", "dull", "film", "nothing"], [0.3, 0.2, 0.7, 0.1, 0.0]),
+        (["dull", "but", "never", "dull"], [0.9, 0.1, 0.2, 0.1]),
+        (["not", "a", "film"], [0.2, 0.1, 0.25]),
     ]
     keep = {"not", "never"}
     for tokens, u in cases:
@@ -126,7 +128,16 @@ def leave_out(answer: Answer) -> None:
 )
 def folds(answer: Answer) -> None:
     """Folds that know nothing of each other."""
-    texts = ["a b c", "b d", "e a a", "f", "c g b", "h a", "b b i", "f"]
+    texts = [
+        "an odd cut",
+        "odd dusk",
+        "early an an",
+        "fog",
+        "cut gin odd",
+        "hut an",
+        "odd odd ink",
+        "fog",
+    ]
     split = [text.split() for text in texts]
     for k in (3, 2, 7):
         got = answer([list(text) for text in split], k)

@@ -27,8 +27,9 @@ from companion.runtime import as_array, seeded
     hints=[
         "Take the second axis away by name: `logits[:, 0]`, or `squeeze(1)`. Both leave (1,) where "
         "there is one review.",
-        "For label 1 the loss is -log sigmoid(z) = log(1 + exp(-z)), for label 0 that plus z.",
-        "log(1 + exp(-z)) is max(-z, 0) + log(1 + exp(-|z|)): that exponential never grows large.",
+        "For label 0 the loss is -log(1 - sigmoid(z)) = log(1 + exp(z)), for label 1 that minus z.",
+        "log(1 + exp(z)) is log(exp(0) + exp(z)): `torch.logaddexp` takes such a logarithm of a "
+        "sum, and no exponential grows too large in it.",
     ],
 )
 def losses(answer: Answer) -> None:
@@ -42,13 +43,16 @@ def losses(answer: Answer) -> None:
             t.refuse_shape_of_losses(numbers(got).shape, n)
             cases.append((what, got, (as_array(logits)[:, 0].astype(float), as_array(labels))))
     compare_cases(cases, t.loss, t.LOSSES)
-    big = torch.tensor([[300.0], [-300.0], [300.0], [-300.0]])
+    big = torch.tensor([[300.0], [-300.0], [150.0], [-500.0]])
     got = answer(big, torch.tensor([1.0, 0, 0, 1]))
     large = "Logits of 300 give NaN or infinity: an exponential grew too large, or log met 0."
     refuse_if(not np.isfinite(numbers(got)).all(), large)
-    compare(got, np.array([0.0, 0, 300, 300]), what="the result for logits of 300")
-    start = torch.tensor([[0.3], [-40.0]], requires_grad=True)
-    t.refuse_lost_gradient("losses", answer(start, torch.tensor([1.0, 0])), start)
+    compare(got, np.array([0.0, 0, 150, 500]), what="the result for logits of 300")
+    start = torch.tensor([[0.3], [-2.0], [0.0], [300.0], [-300.0]], requires_grad=True)
+    labels = torch.tensor([1.0, 0, 1, 0, 0])
+    slope = t.refuse_lost_gradient("losses", answer(start, labels), start)
+    want = start.detach().sigmoid() - labels[:, None]
+    compare(slope, want.numpy(), what="the gradient that comes back")
 
 
 @exercise(
@@ -155,7 +159,10 @@ def last_state(answer: Answer) -> None:
     got = answer(output[:1, :1], behind[:1, :1])
     compare(got, as_array(output)[:1, 0], what="the result for one word alone")
     start = output.clone().requires_grad_()
-    t.refuse_lost_gradient("last_state", answer(start, mixed), start)
+    slope = t.refuse_lost_gradient("last_state", answer(start, mixed), start)
+    want = np.zeros((4, 5, 3))
+    want[np.arange(4), [np.flatnonzero(row)[-1] for row in as_array(mixed)]] = 1
+    compare(slope, want, what="the gradient that comes back")
 
 
 @exercise(
@@ -285,7 +292,9 @@ def evaluate(answer: Answer) -> None:
         refuse_if(not model.modes, "Your function never asks the model.")
         was = "training" if training else "evaluation"
         left = f"The model came in {was} mode, and you leave it in the other."
+        modes = {module.training for module in model.modules()}
         refuse_if(model.training is not training, left)
+        refuse_if(modes != {training}, "You leave parts of the model in another mode than it has.")
         frozen = "You switch the gradients of the model's weights off, and it learns no more."
         refuse_if(not model.table.requires_grad, frozen)
         _compare_marks(loss, accuracy, t.judged(model))

@@ -99,6 +99,13 @@ def as_a_tuple(tokens, u, *, p, keep):
     return tuple(word_by_word(tokens, u, p=p, keep=keep))
 
 
+@wrong("leave_out", "your list has")
+def protected_words_lost(tokens, u, *, p, keep):
+    if tokens and max(u) < p:
+        return [tokens[int(np.argmax(u))]]
+    return word_by_word(tokens, u, p=p, keep=keep)
+
+
 @wrong("leave_out", "that `keep` protects")
 def keep_forgotten(tokens, u, *, p, keep):
     return word_by_word(tokens, u, p=p, keep=set())
@@ -183,6 +190,16 @@ def by_sets(texts, k):
 @right("folds")
 def as_arrays(texts, k):
     return [(frozenset(words), np.array(held)) for words, held in by_sets(texts, k)]
+
+
+@wrong("folds", "You take words apart")
+def letters_for_words(texts, k):
+    pairs = []
+    for i in range(k):
+        rest = [text for j, text in enumerate(texts) if j % k != i]
+        letters = {letter for text in rest for word in text for letter in word}
+        pairs.append((letters, list(range(i, len(texts), k))))
+    return pairs
 
 
 @wrong("folds", "texts left to train on")
@@ -469,6 +486,17 @@ def with_logarithms(score, u, *, low, high, n, k):
 def with_powers_of_ten(score, u, *, low, high, n, k):
     powers = np.log10(low) + np.array(u) * (np.log10(high) - np.log10(low))
     return list(search(score, (10**powers).tolist(), n, k))
+
+
+@right("choose_strength")
+def each_asked_again(score, u, *, low, high, n, k):
+    parts = [(sorted({*range(n)} - {*range(i, n, k)}), list(range(i, n, k))) for i in range(k)]
+
+    def mean(strength):
+        return np.mean([score(strength, train, held) for train, held in parts])
+
+    best = max(spread(u, low, high), key=mean)
+    return best, mean(best)
 
 
 @wrong("choose_strength", "lie evenly from low to high")

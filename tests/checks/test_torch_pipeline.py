@@ -43,6 +43,19 @@ equal(
 )
 
 
+equal(
+    "losses",
+    "torch.logaddexp(torch.zeros_like(z), z) -> torch.logaddexp(z, torch.zeros_like(z))",
+    "the sum has no order",
+)
+
+
+@wrong("losses", "The gradient that comes back")
+def a_part_detached(logits, labels):
+    z = logits[:, 0]
+    return z.clamp(min=0) - z * labels + torch.log1p(torch.exp(-z.abs())).detach()
+
+
 @wrong("losses", "your losses have shape ()")
 def all_axes_squeezed(logits, labels):
     z = logits.squeeze()
@@ -462,6 +475,14 @@ def evaluation(model, batches, *, mean=None, threshold=0.0, training=False, afte
     if mean is None:
         return torch.cat(losses).mean(), torch.cat(hits).mean()
     return mean(losses), mean(hits)
+
+
+@wrong("evaluate", "parts of the model in another mode")
+def restored_at_the_top_only(model, batches):
+    was = model.training
+    found = summed(model.eval(), batches)
+    model.training = was
+    return found
 
 
 @wrong("evaluate", "it learns no more")
