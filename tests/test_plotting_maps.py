@@ -25,6 +25,7 @@ FIGURES = {
     "lattice": lambda: plotting.plot_lattice(NET, points=CLOUD, xlabel="red", ylabel="green"),
     "digits": lambda: plotting.plot_points(CLOUD, np.arange(1800) % 10),
     "names": lambda: plotting.plot_points(CLOUD, np.where(CLOUD[:, 0] < 0.5, "west", "east")),
+    "words": lambda: plotting.plot_words(CLOUD[:9], list("abcdefghi"), groups=["one"] * 9),
 }
 
 
@@ -413,3 +414,45 @@ def test_points_and_units_have_no_axes_around_them():
         plotting.plot_points(CLOUD, ["film"] * 1800),
     ]
     assert not any(ax.axison for ax in drawn)
+
+
+def drawn_boxes(ax):
+    """Where the words of a picture lie, in points of the page."""
+    page = ax.figure
+    page.draw_without_rendering()
+    return [text.get_window_extent() for text in ax.texts]
+
+
+def test_words_are_drawn_on_the_axes_that_they_are_given():
+    ax = plotting.figure()
+    assert plotting.plot_words([[0, 1]], ["dull"], groups=["bad"], ax=ax) is ax
+
+
+def test_no_word_of_a_map_lies_over_another():
+    words = [f"word{i}" for i in range(60)]
+    ax = plotting.plot_words(CLOUD[:60], words, groups=["one"] * 60)
+    boxes = drawn_boxes(ax)
+    assert 10 < len(boxes) < 60
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_where_room_is_short_the_words_named_first_are_written():
+    crowd = np.zeros((9, 2))
+    ax = plotting.plot_words(crowd, list("abcdefghi"), groups=["one"] * 9, named=["h", "b", "x"])
+    assert [text.get_text() for text in ax.texts] == ["h", "b"]
+
+
+def test_a_word_has_the_colour_of_its_group():
+    ax = plotting.plot_words([[0, 0], [5, 5]], ["dull", "film"], groups=["bad", "thing"])
+    assert [text.get_color() for text in ax.texts] == list(TEN[:2])
+
+
+@pytest.mark.parametrize(("words", "groups"), [(["a"], ["x", "y"]), (["a", "b"], ["x"])])
+def test_words_and_groups_must_be_as_many_as_the_points(words, groups):
+    with pytest.raises(ValueError, match="must be 2 each"):
+        plotting.plot_words([[0, 1], [1, 0]], words, groups=groups)
+
+
+def test_words_of_more_groups_than_colours_are_refused():
+    with pytest.raises(ValueError, match="at most 10 names, got 11"):
+        plotting.plot_words(CLOUD[:11], list("abcdefghijk"), groups=range(11))

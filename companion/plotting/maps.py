@@ -340,7 +340,7 @@ def _write_words(ax: Axes, words: Sequence[tuple[str, np.ndarray, str]], size: i
     taken: list[tuple[float, float, float, float]] = []
     for word, place, color in words:
         x, y = ax.transData.transform(place) * 72 / ax.figure.dpi  # points of the page
-        wide, high = 0.62 * size * len(word), 1.1 * size
+        wide, high = 0.66 * size * len(word), 1.1 * size
         for dx, dy, side in ((5, 0, "left"), (-5, 0, "right"), (0, 9, "center"), (0, -9, "center")):
             left = x + dx - {"left": 0.0, "right": wide, "center": wide / 2}[side]
             box = left, y + dy - high / 2, left + wide, y + dy + high / 2
