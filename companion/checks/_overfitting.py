@@ -81,7 +81,7 @@ def judged(judge: Callable[[Any], Any], texts: list[list[str]]) -> Array:
     refuse_if(not callable(judge), "Return the function that judges, itself.")
     said = judge([list(text) for text in texts])
     refuse_if(said is None, "Your reader returned None.")
-    values = numbers(said, what="what your reader says")
+    values = numbers(said, what="the verdicts")
     bare = "Asked about a single review your reader gives a bare number. A list of one is asked."
     refuse_if(values.ndim == 0 and len(texts) == 1, bare)
     values = values.ravel()
