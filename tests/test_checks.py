@@ -653,3 +653,22 @@ def test_a_slip_that_explains_every_case_is_named():
 
 def test_a_slip_that_explains_one_case_of_two_is_not_named():
     assert judged(5, 6) == "The square of 2 is too large."
+
+
+def test_gradients_that_an_answer_leaves_off_are_named_and_on_again_for_the_next() -> None:
+    def careless(a, *, b):
+        torch.set_grad_enabled(False)
+        return a * b
+
+    assert "leaves gradients switched off" in heard(careless)
+    assert torch.is_grad_enabled()
+    assert times(lambda a, *, b: a * b).passed
+
+
+def test_gradients_left_off_by_an_answer_that_stops_are_on_again() -> None:
+    def stopped(a, *, b):
+        torch.set_grad_enabled(False)
+        raise ValueError
+
+    assert "stopped with ValueError" in heard(stopped)
+    assert torch.is_grad_enabled()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -71,7 +73,7 @@ def refuse_word_lists(got: Any, want: list[str], slips: dict[str, list[str]], wh
         return
     for message, slip in slips.items():
         refuse_if(list(got) == slip, message)
-    refuse(f"{where} your list has {len(got)} words, where {len(want)} are asked, or other ones.")
+    refuse(f"{where} you return {' '.join(map(str, got))!r}. Other words should stay.")
 
 
 def judged(judge: Callable[[Any], Any], texts: list[list[str]]) -> Array:
@@ -79,7 +81,10 @@ def judged(judge: Callable[[Any], Any], texts: list[list[str]]) -> Array:
     refuse_if(not callable(judge), "Return the function that judges, itself.")
     said = judge([list(text) for text in texts])
     refuse_if(said is None, "Your reader returned None.")
-    values = numbers(said, what="what your reader says").ravel()
+    values = numbers(said, what="the verdicts")
+    bare = "Asked about a single review your reader gives a bare number. A list of one is asked."
+    refuse_if(values.ndim == 0 and len(texts) == 1, bare)
+    values = values.ravel()
     refuse_if(
         len(values) != len(texts),
         f"Your reader was asked about {len(texts)} reviews and gave {len(values)} verdicts.",
@@ -87,6 +92,40 @@ def judged(judge: Callable[[Any], Any], texts: list[list[str]]) -> Array:
     odd = values[(values != 0) & (values != 1)]
     refuse_if(len(odd) > 0, f"A verdict is 0 or 1. Yours said {odd[0] if len(odd) else 0:.3g}.")
     return values
+
+
+def refuse_moods(judge: Callable[[Any], Any], texts: list[list[str]], said: Array) -> None:
+    """Refuse a reader whose verdict on a review changes with the time, or with its neighbours."""
+    again = judged(judge, texts)
+    noisy = f"Asked twice your reader says otherwise of {np.sum(again != said):.0f} reviews."
+    refuse_if(bool(np.any(again != said)), noisy + " Is the model in evaluation mode?")
+    text = "Your reader judges a review otherwise alone than among others."
+    for verdict in (0, 1):
+        rows = np.flatnonzero(said == verdict)
+        among = judged(judge, [texts[i] for i in rows]) if rows.size else said[rows]
+        beside = "Your reader judges a review by those that stand beside it."
+        refuse_if(bool(np.any(among != verdict)), beside)
+        alone = judged(judge, [texts[i] for i in rows[:1]]) if rows.size else said[rows]
+        refuse_if(bool(np.any(alone != verdict)), text)
+
+
+@contextlib.contextmanager
+def closed(module: ModuleType, *names: str) -> Iterator[None]:
+    """Let functions of a module refuse while a reader learns and judges."""
+
+    def shut(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(
+            "the reviews that you were given are all there are: no new ones, and no oracle"
+        )
+
+    kept = {name: getattr(module, name) for name in names}
+    try:
+        for name in names:
+            setattr(module, name, shut)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(module, name, function)
 
 
 def refuse_held(held: list[float], want: list[int], i: int, size: int) -> None:
@@ -137,37 +176,54 @@ def price_first(w: Array, b: float, X: Array, y: Array, lr: float, l1: float) ->
 def refuse_end(model: Scripted, scores: list[float], patience: int, last: int, case: str) -> None:
     """Refuse a loop that ends in another epoch than it should."""
     refuse_if(model.trained > len(scores), f"{case} your loop trains for more than `epochs`.")
+    refuse_if(model.asked == 0, "You never ask for a score.")
     if model.trained == last:
-        refuse_if(model.asked == 0, "You never ask for a score.")
         return
     wrong = f"{case} the loop ends after epoch {last}, yours after epoch {model.trained}."
+    zero = max(scores) == 0 and model.trained < last
+    refuse_if(zero, f"{wrong} The first score is a new best, even 0: begin below all scores.")
     ends = {
+        "An equal score counts as a new best in yours.": _counted(
+            scores, patience, lambda new, best, before: new >= best
+        ),
+        "An equal score is no new best: it counts as an epoch without one.": _counted(
+            scores, patience, lambda new, best, before: new > best, lambda new, best: new < best
+        ),
         "You stop one epoch too late.": best_and_last(scores, patience, 1)[1],
         "You stop one epoch too early.": best_and_last(scores, patience, -1)[1],
-        "An equal score counts as a new best in yours.": _equal_counts(scores, patience),
         "You wait for a low score, as for a loss. An accuracy is better when it is high.": (
             best_and_last([-s for s in scores], patience)[1]
         ),
+        "You compare with the score before. Compare with the best so far.": _counted(
+            scores, patience, lambda new, best, before: new > before
+        ),
+        "You stop at the first epoch without a new best. Wait for `patience` of them.": (
+            best_and_last(scores, 1)[1]
+        ),
+        "You count bad epochs in all. Asked are bad epochs in a row.": _counted(
+            scores, patience, lambda new, best, before: False
+        ),
         "You never stop before the end.": len(scores),
-        "You count bad epochs in all. Asked are bad epochs in a row.": _in_all(scores, patience),
+        "You train one epoch less than `epochs`: `range(1, n)` ends before n.": len(scores) - 1,
     }
     for text, end in ends.items():
-        refuse_if(model.trained == end, f"{wrong} {text}")
+        refuse_if(model.trained == end != last, f"{wrong} {text}")
     refuse(wrong)
 
 
-def _equal_counts(scores: list[float], patience: int) -> int:
-    """Return the last epoch where an equal score is a new best."""
-    return best_and_last([s + 1e-9 * i for i, s in enumerate(scores)], patience)[1]
-
-
-def _in_all(scores: list[float], patience: int) -> int:
-    """Return the last epoch where bad epochs are never forgotten."""
-    best, bad = -np.inf, 0
+def _counted(
+    scores: list[float],
+    patience: int,
+    good: Callable[[float, float, float], bool],
+    bad: Callable[[float, float], bool] = lambda new, best: True,
+) -> int:
+    """Return the last epoch where a good score forgets the bad ones, and others are counted."""
+    best, before, count = -np.inf, -np.inf, 0
     for epoch, score in enumerate(scores, 1):
-        bad += score <= best
-        best = max(best, score)
-        if bad >= patience and score < best:
+        new = score > best or good(score, best, before)
+        count = 0 if good(score, best, before) else count + (not new and bad(score, best))
+        best, before = max(best, score), score
+        if count >= patience:
             return epoch
     return len(scores)
 
@@ -184,7 +240,7 @@ def hill(strength: float, held: list[int]) -> float:
     if 0 in held:
         return float(0.9 - 0.05 * (place + 1.2) ** 2)
     if 2 in held:
-        return float(0.6 + 0.04 * place)
+        return float(0.6 - 0.04 * (place - 0.7) ** 2)
     return float(0.8 - 0.2 * place**2)
 
 
@@ -245,6 +301,15 @@ def deletions(
         "A word of `keep` is a whole word, and not a part of another.": [
             w for w, n in pairs if n >= 0.3 or any(word in w for word in keep)
         ],
+        "A part of a word of `keep` is not that word.": [
+            w for w, n in pairs if n >= 0.3 or any(w in word for word in keep)
+        ],
+        "A word goes, and yours removes the first that is like it. Each has its own number.": (
+            removed(pairs, gone)
+        ),
+        "A word of `keep` is left, so the text is not empty: no other has to stay.": [
+            max(pairs, key=lambda pair: pair[1])[0]
+        ],
         "You return what goes, and not what stays.": [
             w for w, n in pairs if n < 0.3 and w not in keep
         ],
@@ -253,16 +318,27 @@ def deletions(
     return want, slips
 
 
+def removed(pairs: list[tuple[str, float]], gone: set[str]) -> list[str]:
+    """Return the words that stay where each that goes is sought by its letters."""
+    stay = [word for word, _ in pairs]
+    for word, n in pairs:
+        if n < 0.3 and word in gone:
+            stay.remove(word)
+    return stay
+
+
 def single_folds(strengths: list[float], n: int, k: int) -> dict[str, float]:
     """Return what is chosen by a single fold of each strength, by which fold it could be."""
     scores = np.array([[hill(s, list(range(i, n, k))) for i in range(k)] for s in strengths])
     ways = {"last": scores[:, -1], "first": scores[:, 0], "best": scores.max(axis=1)}
+    ways["worst"] = scores.min(axis=1)
     chosen = {name: strengths[int(np.argmax(by))] for name, by in ways.items()}
     slips = {}
     for strength in set(chosen.values()):
         names = " or the ".join(name for name in chosen if chosen[name] == strength)
         slips[f"You choose by the {names} fold alone. Take the mean of all."] = strength
-    return slips
+    middle = strengths[int(np.argmax(np.median(scores, axis=1)))]
+    return slips | {"You choose by the median over the folds. Take the mean.": middle}
 
 
 def thresholds(
@@ -277,6 +353,11 @@ def thresholds(
         - lr * l1 * np.sign(before_w),
         "The price is part of your slope. Then hardly a weight arrives at zero.": subgradient,
         "The threshold is lr * l1. Yours is l1.": threshold(before_w, l1),
+        "The price is taken twice: in the slope, and after the step.": threshold(
+            subgradient, lr * l1
+        ),
+        "You give a weight the sign that it had before the step down.": np.sign(w)
+        * np.maximum(np.abs(before_w) - lr * l1, 0),
         "Your weights lose their sign.": np.maximum(np.abs(before_w) - lr * l1, 0),
         "Your negative weights all become zero.": np.maximum(before_w - lr * l1, 0),
         "What stays is not moved in yours. It moves towards zero, too.": np.where(

@@ -16,8 +16,16 @@ from companion.checks._compare import close, numbers, refuse, refuse_if
 from companion.runtime import seeded
 
 Array = NDArray[np.float64]
-Judged = tuple[Array, Array, Array]
+Judged = tuple[Array, Array, Array]  # losses, logits, labels
 Batch = tuple[Tensor, Tensor, Tensor]
+Make = Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+class Notes(list[tuple[set[bool], bool]]):
+    """What was noted at each call; a copy of the model writes into the same notes."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Notes:
+        return self
 
 
 class Probe(nn.Module):
@@ -29,26 +37,26 @@ class Probe(nn.Module):
             start = torch.randn(8) if seed else torch.tensor([0, 0.9, -0.4, 0.3, -1.7, 2.2, 0, -3])
         self.table = nn.Parameter(start)
         self.dropout = nn.Dropout(0.4)
-        self.modes: list[tuple[bool, bool]] = []
+        self.notes = Notes()  # the modes of its parts, and whether a gradient would come back
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Add up the numbers of the words: ids (B, T), lengths (B,) -> (B,)."""
-        self.modes.append((self.training, torch.is_grad_enabled()))
         words = torch.arange(ids.shape[1]) < lengths[:, None]
         summed: Tensor = (self.dropout(self.table)[ids] * words).sum(1)
+        self.notes.append(({part.training for part in self.modules()}, summed.requires_grad))
         return summed
 
 
-def batches() -> list[Batch]:
-    """Make batches of four, three, and a single review; a logit is 0, some lie between 0 and 1."""
+def batches(*, turned: bool = False) -> list[Batch]:
+    """Make batches of four, three, and one; three logits are 0, some lie between 0 and a half."""
     made = []
     for rows, labels in (
-        ([[3, 0, 0], [2, 0, 0], [5, 4, 3], [6, 0, 0]], [1, 0, 1, 0]),
-        ([[4, 1], [7, 5], [3, 0]], [1, 0, 1]),
+        ([[3, 0, 0], [4, 1, 2], [5, 4, 3], [6, 0, 0]], [1, 0, 1, 0]),
+        ([[6, 6], [7, 0], [6, 0]], [1, 0, 1]),
         ([[5, 0, 0, 0]], [0]),
     ):
-        ids = torch.tensor(rows)
-        made.append((ids, (ids != 0).sum(1), torch.tensor(labels, dtype=torch.float32)))
+        ids, y = torch.tensor(rows), torch.tensor(labels, dtype=torch.float32)
+        made.append((ids, (ids != 0).sum(1), 1 - y if turned else y))
     return made
 
 
@@ -57,26 +65,120 @@ def once(items: Sequence[Batch]) -> Iterator[Batch]:
     yield from items
 
 
-def judged(model: Probe) -> list[Judged]:
-    """Return losses, hits and logits of each batch, as a model in use gives them."""
+def refuse_traces(model: Probe, training: bool) -> None:
+    """Refuse to measure in another mode or with gradients, and to leave the model changed."""
+    refuse_if(not model.notes, "Your function never asks the model.")
+    trained = "Your model is in training mode while it is measured: dropout changes it."
+    refuse_if(any(True in modes for modes, _ in model.notes), trained)
+    slow = "You compute gradients that nobody needs: `with torch.no_grad():`."
+    refuse_if(any(grad for _, grad in model.notes), slow)
+    was = "training" if training else "evaluation"
+    left = f"The model came in {was} mode, and you leave it in the other."
+    refuse_if(model.training is not training, left)
+    modes = {module.training for module in model.modules()}
+    refuse_if(modes != {training}, "You leave parts of the model in another mode than it has.")
+    frozen = "You switch the gradients of the model's weights off, and it learns no more."
+    refuse_if(not model.table.requires_grad, frozen)
+    came = Probe().table
+    other = "You leave the model's weights as other numbers, or of another kind, than they were."
+    refuse_if(model.table.dtype != came.dtype or not torch.equal(model.table, came), other)
+
+
+def judged(model: Probe, items: Sequence[Batch]) -> list[Judged]:
+    """Return losses, logits and labels of each batch, as a model in use gives them."""
     model = copy.deepcopy(model).eval()
     found = []
     with torch.no_grad():
-        for ids, lengths, labels in batches():
+        for ids, lengths, labels in items:
             z = model(ids, lengths)
             losses = cross_entropy(z, labels, reduction="none")
-            found.append((losses.numpy(), ((z > 0) == (labels > 0)).numpy(), z.numpy()))
+            found.append((losses.numpy(), z.numpy(), labels.numpy()))
     return found
 
 
-def trained(model: Probe, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+def mean_loss(found: list[Judged]) -> float:
+    """Return the mean loss of a review."""
+    return float(np.concatenate([losses for losses, *_ in found]).mean())
+
+
+def share(found: list[Judged], right: Callable[..., Array] = lambda z, y: (z > 0) == y) -> float:
+    """Return the share of reviews of whose logit and label something is true."""
+    return float(np.concatenate([right(z, y) for _, z, y in found]).mean())
+
+
+N = 8  # reviews in the batches
+MEAN_LOSSES: dict[str, Callable[..., float]] = {
+    "You average the losses of batches. The last holds one review.": lambda found: float(
+        np.mean([losses.mean() for losses, *_ in found])
+    ),
+    "This is the loss of the last batch.": lambda found: found[-1][0].mean(),
+    "You add the losses up. Asked is their mean.": lambda found: N * mean_loss(found),
+    "The pair is turned round: the loss comes first.": share,
+}
+SHARES: dict[str, Callable[..., float]] = {
+    "You average the accuracies of batches. The last holds one review.": lambda found: float(
+        np.mean([share([batch]) for batch in found])
+    ),
+    "This is the accuracy of the last batch.": lambda found: share(found[-1:]),
+    "You count the right ones. Asked is their share.": lambda found: N * share(found),
+    "The threshold of a logit is 0, not a half.": lambda found: share(
+        found, lambda z, y: (z > 0.5) == y
+    ),
+    "A logit of 0 is no praise: praise is above 0.": lambda found: share(
+        found, lambda z, y: (z >= 0) == y
+    ),
+    "A negative logit is never right in yours: its `sign` is -1, and no label is.": lambda found: (
+        share(found, lambda z, y: np.sign(z) == y)
+    ),
+    "A logit of 0 is never right in yours. It says 0, no praise.": lambda found: share(
+        found, lambda z, y: z * (2 * y - 1) > 0
+    ),
+    "A logit of 0 is always right in yours. It says 0, no praise.": lambda found: share(
+        found, lambda z, y: z * (2 * y - 1) >= 0
+    ),
+    "This is the share of wrong verdicts.": lambda found: 1 - share(found),
+}
+
+
+def trained(
+    model: Probe, optimizer: torch.optim.Optimizer, items: Sequence[Batch], epochs: int
+) -> None:
     """Train as the exercise asks for, with torch's chance."""
     model.train()
     for _ in range(epochs):
-        for ids, lengths, labels in batches():
+        for ids, lengths, labels in items:
             optimizer.zero_grad()
             cross_entropy(model(ids, lengths), labels).backward()
             optimizer.step()
+
+
+def course(make: Make, items: Sequence[Batch], epochs: int) -> Array:
+    """Return what is learned without a stop."""
+    model = Probe()
+    with seeded(6):
+        trained(model, make([model.table]), items, epochs)
+    return table_of(model)
+
+
+def forgetful(make: Make, items: Sequence[Batch]) -> dict[str, Array]:
+    """Return what is learned in two epochs and two more, where something is lost between them."""
+    slips = {}
+    for lost in ("the weights", "the optimizer's memory", "the state of chance"):
+        partly, rest = Probe(), Probe(seed=5)
+        optimizer, fresh = make([partly.table]), make([rest.table])
+        with seeded(6):
+            trained(partly, optimizer, items, 2)
+            chance = torch.get_rng_state()
+        if lost != "the weights":
+            rest.load_state_dict(partly.state_dict())
+        if lost != "the optimizer's memory":
+            fresh.load_state_dict(optimizer.state_dict())
+        with seeded(77):
+            if lost != "the state of chance":
+                torch.set_rng_state(chance)
+            trained(rest, fresh, items, 2)
+        slips[f"You go on without {lost}."] = table_of(rest)
+    return slips
 
 
 def table_of(model: Probe) -> Array:
@@ -89,8 +191,13 @@ def refuse_lost_gradient(name: str, result: Any, start: Tensor) -> Tensor:
     lost = f"No gradient comes back through your `{name}`: no detach, no numpy, no new tensor."
     refuse_if(not isinstance(result, Tensor) or not result.requires_grad, lost)
     (slope,) = torch.autograd.grad(result.sum(), start, allow_unused=True)
-    if slope is None or not torch.isfinite(slope).all():
+    if slope is None:
         refuse(lost)
+    wild = (
+        f"The gradient that comes back through your `{name}` is NaN. Where `torch.where` does not "
+        "choose a formula, its gradient is still computed, and 0 times infinity is NaN."
+    )
+    refuse_if(not bool(torch.isfinite(slope).all()), wild)
     found: Tensor = slope
     return found
 

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import inspect
 import linecache
+import sys
 import textwrap
 import threading
 import time
@@ -75,7 +76,7 @@ class Answer:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it; refuse with a sentence where it stops, returns None or changes an argument."""
-        given = self._bound(args, kwargs)
+        given, tracked = self._bound(args, kwargs), _gradients_tracked()
         before = {name: _kept(value) for name, value in given.items()}
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -83,6 +84,11 @@ class Answer:
                 result = self._function(*args, **kwargs)
         except FAULTS as fault:
             refuse(f"Your `{self._name}` stopped with {_account(fault)}")
+        refuse_if(
+            _gradients_tracked() != tracked,
+            f"Your `{self._name}` leaves gradients switched {'off' if tracked else 'on'} for all "
+            "that comes after it. `with torch.no_grad():` ends with its block.",
+        )
         for name, value in given.items():
             refuse_if(
                 not _same(before[name], _kept(value)),
@@ -223,7 +229,7 @@ class Exercise:
                 not callable(answer),
                 f"Give the function itself, `{short}`, not its result: this is a {kind}.",
             )
-            with _at_most(LIMIT):
+            with _at_most(LIMIT), _gradients_as_before():
                 self._check(Answer(answer, short))
         except _NotAttempted:
             return Verdict(False, False, "Not attempted yet.")
@@ -296,6 +302,23 @@ def _at_most(seconds: float) -> Iterator[None]:
             watcher.join()
             for _ in range(9):
                 pass  # at a turn of a loop it comes
+
+
+def _gradients_tracked() -> bool:
+    """Whether torch follows gradients; it does so from the start, wherever it is loaded."""
+    torch = sys.modules.get("torch")
+    return torch is None or bool(torch.is_grad_enabled())
+
+
+@contextlib.contextmanager
+def _gradients_as_before() -> Iterator[None]:
+    """Switch torch's gradients back to what they were, whatever an answer leaves behind."""
+    tracked = _gradients_tracked()
+    try:
+        yield
+    finally:
+        if _gradients_tracked() != tracked:
+            sys.modules["torch"].set_grad_enabled(tracked)
 
 
 def _kept(value: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from companion.checks import _torch_pipeline as t
 from companion.checks._compare import (
     FAULTS,
+    close,
     compare,
     compare_cases,
     numbers,
@@ -43,16 +46,20 @@ def losses(answer: Answer) -> None:
             t.refuse_shape_of_losses(numbers(got).shape, n)
             cases.append((what, got, (as_array(logits)[:, 0].astype(float), as_array(labels))))
     compare_cases(cases, t.loss, t.LOSSES)
-    big = torch.tensor([[300.0], [-300.0], [150.0], [-500.0]])
+    big = torch.tensor([[300.0], [-300.0], [150.0], [-600.0]])
     got = answer(big, torch.tensor([1.0, 0, 0, 1]))
     large = "Logits of 300 give NaN or infinity: an exponential grew too large, or log met 0."
     refuse_if(not np.isfinite(numbers(got)).all(), large)
-    compare(got, np.array([0.0, 0, 150, 500]), what="the result for logits of 300")
+    bound = "A wrong logit of 600 costs 600. Yours stops growing before: no clamp, no small number."
+    refuse_if(numbers(got).max() < 599, bound)
+    compare(got, np.array([0.0, 0, 150, 600]), what="the result for logits of 300")
     start = torch.tensor([[0.3], [-2.0], [0.0], [300.0], [-300.0]], requires_grad=True)
     labels = torch.tensor([1.0, 0, 1, 0, 0])
     slope = t.refuse_lost_gradient("losses", answer(start, labels), start)
-    want = start.detach().sigmoid() - labels[:, None]
-    compare(slope, want.numpy(), what="the gradient that comes back")
+    want = as_array(start.sigmoid() - labels[:, None])
+    corner = "At a logit of 0 your gradient is off: `relu`, `clamp` and `abs` have a corner there."
+    only_there = np.where(as_array(start) == 0, as_array(slope), want)
+    compare(slope, want, slips={corner: only_there}, what="the gradient that comes back")
 
 
 @exercise(
@@ -66,16 +73,16 @@ def losses(answer: Answer) -> None:
 )
 def batch_of(answer: Answer) -> None:
     """Rows of unlike lengths, one batch."""
-    texts = [[4, 9, 2, 7, 3], [8], [5, 6, 5], [2, 8]]
+    texts = [[4, 9, 2, 7, 3], [8], [5, 6, 5], [2, 8], [8]]
     got = answer(texts, longest=4)
     got_ids, got_lengths = answer.parts(got, "ids", "lengths")
     part = "Numbers of words are whole numbers. Yours are not, and no table of vectors takes them."
     refuse_if(as_array(got[0]).dtype.kind == "f", part)
     cut = [row[-4:] for row in texts]
-    want, lengths = t.padded(cut), np.array([4.0, 1, 3, 2])
-    uncut = np.array([5.0, 1, 3, 2])
+    want, lengths = t.padded(cut), np.array([4.0, 1, 3, 2, 1])
+    uncut, unlike = np.array([5.0, 1, 3, 2, 1]), want * [[1], [1], [1], [1], [0]]
     refuse_if(
-        got_ids.shape == (4, 5), "Rows that are too long stay as they are. Cut them to `longest`."
+        got_ids.shape == (5, 5), "Rows that are too long stay as they are. Cut them to `longest`."
     )
     compare(
         got_ids,
@@ -86,11 +93,12 @@ def batch_of(answer: Answer) -> None:
             "You keep the beginning of a long row. Asked is its end.": t.padded(
                 [row[:4] for row in texts]
             ),
+            "Of two rows that are alike you fill the first alone. `index` finds no other.": unlike,
         },
     )
     slips = {
         "Your lengths are those before the cut.": uncut,
-        "Your lengths count the padding.": np.full(4, 4.0),
+        "Your lengths count the padding.": np.full(5, 4.0),
     }
     compare(got_lengths, lengths, what="lengths", slips=slips)
     _compare_edges(answer)
@@ -143,19 +151,7 @@ def last_state(answer: Answer) -> None:
     flat = numbers(read[0][1])
     refuse_if(flat.shape == (4, 4, 3), "You pick each row for each row: index both axes at once.")
     compare_cases(read, t.last_words, t.STATES)
-    ids = torch.tensor([[0, 0, 0], [0, 7, 0], [0, 0, 0]])
-    wild = output[:3, :3].clone()
-    wild[:, 2] = wild[2] = torch.nan
-    got = numbers(answer(wild, ids))
-    none = "A row without words has no last one: zeros. Yours are what was said at the padding."
-    refuse_if(got.shape == (3, 3) and bool(np.nan_to_num(got[0]).any()), none)
-    times = (
-        "A row of padding alone gives NaN in yours: NaN times 0 is NaN. Choose, do not multiply."
-    )
-    alone = got.shape == (3, 3) and np.isfinite(got[:2]).all() and np.isnan(got[2]).any()
-    refuse_if(bool(alone), times)
-    want = t.last_words(as_array(wild), as_array(ids))
-    compare(got, want, what="the result where padding holds NaN")
+    _compare_wordless(answer, output[:3, :3, :2])
     got = answer(output[:1, :1], behind[:1, :1])
     compare(got, as_array(output)[:1, 0], what="the result for one word alone")
     start = output.clone().requires_grad_()
@@ -163,6 +159,24 @@ def last_state(answer: Answer) -> None:
     want = np.zeros((4, 5, 3))
     want[np.arange(4), [np.flatnonzero(row)[-1] for row in as_array(mixed)]] = 1
     compare(slope, want, what="the gradient that comes back")
+
+
+def _compare_wordless(answer: Answer, output: torch.Tensor) -> None:
+    """Compare rows without words, and what stands at padding where it is NaN; H is 2."""
+    ids = torch.tensor([[0, 0, 0], [0, 7, 0], [0, 0, 0]])
+    want, got = t.last_words(as_array(output), as_array(ids)), numbers(answer(output, ids))
+    none = "A row without words has no last one: it gets zeros."
+    refuse_if(got.shape == want.shape and bool(got[[0, 2]].any()), none)
+    compare(got, want, what="the result where rows have no words")
+    wild = output.clone()
+    wild[:, 2] = wild[2] = torch.nan
+    got = numbers(answer(wild, ids))
+    for row, where in ((1, "beside a word"), (slice(None), "in a row of padding alone")):
+        times = (
+            f"NaN at padding comes through {where}: NaN times 0 is NaN. Choose, do not multiply."
+        )
+        refuse_if(got.shape == want.shape and bool(np.isnan(got[row]).any()), times)
+    compare(got, want, what="the result where padding holds NaN")
 
 
 @exercise(
@@ -223,8 +237,8 @@ def macro_f1(answer: Answer) -> None:
 def buckets(answer: Answer) -> None:
     """Batches of like length."""
     lengths = [7, 3, 9, 3, 5, 8, 2, 6, 3, 4, 1]
-    order = [4, 0, 8, 3, 9, 1, 5, 2, 7, 6, 10]
-    for size, pool in ((2, 2), (3, 2), (2, 20), (2, 1), (4, 1)):
+    order = [4, 0, 3, 8, 9, 1, 5, 2, 7, 6, 10]
+    for size, pool in ((3, 2), (2, 2), (2, 20), (2, 1), (4, 1), (11, 1)):
         got = answer(list(lengths), list(order), size=size, pool=pool)
         made = _batches(got)
         want = t.bucketed(lengths, order, size, size * pool)
@@ -232,7 +246,9 @@ def buckets(answer: Answer) -> None:
             continue
         flat = sorted(i for batch in made for i in batch)
         case = f"with size={size} and pool={pool}"
-        refuse_if(len(flat) < len(order), f"You lose reviews {case}: a last batch may be small.")
+        refuse_if(not all(made), f"One of your batches {case} is empty.")
+        lost = f"You lose reviews {case}: a last batch may be small, and lengths may be equal."
+        refuse_if(len(flat) < len(order), lost)
         refuse_if(flat != sorted(order), f"Each review stands in one batch. Not so {case}.")
         slips = {
             "You sort all reviews, not each pool.": t.bucketed(lengths, order, size, 10**6),
@@ -240,6 +256,7 @@ def buckets(answer: Answer) -> None:
             "A pool holds `pool` batches. Yours holds `pool` reviews.": t.bucketed(
                 lengths, order, size, pool
             ),
+            "A pool holds `pool` batches. Yours holds one.": t.bucketed(lengths, order, size, size),
             "Your pools are not cut from `order`, but from the reviews as they stand.": t.bucketed(
                 lengths, range(11), size, size * pool
             ),
@@ -262,10 +279,16 @@ def buckets(answer: Answer) -> None:
 
 def _batches(got: Any) -> list[list[int]]:
     """Read batches of review numbers, or say what they are instead."""
+    again = "You return something that can be read a single time. Asked is a list."
+    refuse_if(isinstance(got, Iterator), again)
     try:
-        return [[int(i) for i in batch] for batch in got]
+        made = [[as_array(i) for i in batch] for batch in got]
+        whole = all(i.dtype.kind in "iu" for batch in made for i in batch)
+        read = [[int(i) for i in batch] for batch in made]
     except FAULTS:
         refuse("Asked is a list of batches, each a list of review numbers.")
+    refuse_if(not whole, "Review numbers are whole numbers. Yours are not, and find no review.")
+    return read
 
 
 @exercise(
@@ -281,56 +304,17 @@ def _batches(got: Any) -> list[list[int]]:
 )
 def evaluate(answer: Answer) -> None:
     """Loss and accuracy that can be trusted."""
+    cases = []
     for training in (True, False):
-        model = t.Probe().train(training)
-        got = answer(model, t.once(t.batches()))
+        model, batches = t.Probe().train(training), t.batches(turned=not training)
+        got = answer(model, t.once(batches))
         loss, accuracy = answer.parts(got, "loss", "accuracy")
-        trained = "Your model is in training mode while it is measured: dropout changes it."
-        refuse_if(any(mode for mode, _ in model.modes), trained)
-        slow = "You compute gradients that nobody needs: `with torch.no_grad():`."
-        refuse_if(any(grad for _, grad in model.modes), slow)
-        refuse_if(not model.modes, "Your function never asks the model.")
-        was = "training" if training else "evaluation"
-        left = f"The model came in {was} mode, and you leave it in the other."
-        modes = {module.training for module in model.modules()}
-        refuse_if(model.training is not training, left)
-        refuse_if(modes != {training}, "You leave parts of the model in another mode than it has.")
-        frozen = "You switch the gradients of the model's weights off, and it learns no more."
-        refuse_if(not model.table.requires_grad, frozen)
-        _compare_marks(loss, accuracy, t.judged(model))
-
-
-def _compare_marks(loss: t.Array, accuracy: t.Array, found: list[t.Judged]) -> None:
-    """Compare loss and accuracy with the means over reviews, and with what slips make of them."""
-    losses, hits, z = (np.concatenate(part) for part in zip(*found, strict=True))
-    y = np.concatenate([as_array(batch[2]) for batch in t.batches()])
-    compare(
-        loss,
-        losses.mean(),
-        what="the loss",
-        slips={
-            "You average the losses of batches. The last holds one review.": np.mean(
-                [each[0].mean() for each in found]
-            ),
-            "This is the loss of the last batch.": losses[-1],
-            "You add the losses up. Asked is their mean.": losses.sum(),
-        },
-    )
-    compare(
-        accuracy,
-        hits.mean(),
-        what="the accuracy",
-        slips={
-            "You average the accuracies of batches. The last holds one review.": np.mean(
-                [each[1].mean() for each in found]
-            ),
-            "This is the accuracy of the last batch.": float(hits[-1]),
-            "You count the right ones. Asked is their share.": hits.sum(),
-            "The threshold of a logit is 0, not a half.": np.mean((z > 0.5) == (y > 0)),
-            "A logit of 0 is no praise: praise is above 0.": np.mean((z >= 0) == (y > 0)),
-            "This is the share of wrong verdicts.": 1 - hits.mean(),
-        },
-    )
+        t.refuse_traces(model, training)
+        cases.append((loss, accuracy, (t.judged(model, batches),)))
+    losses = [("the loss", loss, found) for loss, _, found in cases]
+    compare_cases(losses, t.mean_loss, t.MEAN_LOSSES)
+    shares = [("the accuracy", accuracy, found) for _, accuracy, found in cases]
+    compare_cases(shares, t.share, t.SHARES)
 
 
 @exercise(
@@ -347,67 +331,69 @@ def _compare_marks(loss: t.Array, accuracy: t.Array, found: list[t.Judged]) -> N
 )
 def go_on(answer: Answer) -> None:
     """Stop, and go on with the same numbers."""
-    kinds: Any = (torch.optim.Adam, {"lr": 0.05}), (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9})
-    for kind, options in kinds:
-        reference = t.Probe()
-        with seeded(6):
-            t.trained(reference, kind([reference.table], **options), 5)
-        straight = t.Probe().eval()
-        with seeded(6):
-            answer(straight, kind([straight.table], **options), t.batches(), None, epochs=5)
-        _compare_straight(straight, reference)
-        first = t.Probe()
-        optimizer = kind([first.table], **options)
-        with seeded(6):
-            kept = answer(first, optimizer, t.batches(), None, epochs=2)
-            with torch.no_grad():
-                first.table.add_(7)  # whoever kept the tensor itself has this in it
-            t.trained(first, optimizer, 1)
-        kept = _through_a_file(kept)
+    for count, make in (
+        (3, partial(torch.optim.Adam, lr=0.05)),
+        (4, partial(torch.optim.SGD, lr=0.1, momentum=0.9)),
+    ):
+        batches = (t.batches() * 2)[:count]
+        got, *_ = _trained_by(answer, make, batches, None, epochs=5)
+        compare(got, t.course(make, batches, 5), what="the result of five epochs without a stop")
+        _, *kept = _trained_by(answer, make, batches, None, epochs=2)
         for _ in range(2):  # what was kept is good for a second try
-            second = t.Probe(seed=5).eval()
-            with seeded(77):
-                answer(second, kind([second.table], **options), t.batches(), kept, epochs=3)
-            _compare_resumed(second, reference, kind, options)
+            what = "the result of two epochs, a stop, and two more"
+            want, slips = t.course(make, batches, 4), t.forgetful(make, batches)
+            later = _compare_resumed(answer, make, batches, kept, 2, (what, want, slips))
+        what = "the result of two epochs, a stop, two more, a stop, and one more"
+        stale = (
+            "Where your function goes on, it returns what it was given, and not what it reached."
+        )
+        want, slips = t.course(make, batches, 5), {stale: t.course(make, batches, 3)}
+        _compare_resumed(answer, make, batches, later, 1, (what, want, slips))
 
 
-def _compare_straight(model: t.Probe, reference: t.Probe) -> None:
-    """Compare a training without a stop, and say what is wrong with it."""
-    got, want = t.table_of(model), t.table_of(reference)
-    refuse_if(np.allclose(got, t.table_of(t.Probe())), "Without `kept` your model learns nothing.")
-    still = "You train in evaluation mode, without dropout: call `model.train()`."
-    refuse_if(not any(mode for mode, _ in model.modes), still)
-    count = len(model.modes)
-    asked = 5 * len(t.batches())
-    refuse_if(
-        count != asked,
-        f"Five epochs of three batches are {asked} calls of the model. Yours are {count}.",
-    )
-    what = "what is learned in five epochs without a stop"
-    compare(got, want, what=what)
+def _trained_by(
+    answer: Answer, make: t.Make, batches: list[t.Batch], kept: Any, epochs: int
+) -> tuple[t.Array, Any, Any]:
+    """Let a model be trained; return its weights, what is kept, and that after it was trained on.
+
+    Without `kept` it begins at the start, otherwise elsewhere, and so does chance.
+    """
+    anew = kept is None
+    model = t.Probe(seed=0 if anew else 5).eval()
+    optimizer = make([model.table])
+    with seeded(6 if anew else 77):
+        kept = answer(model, optimizer, batches, kept, epochs=epochs)
+        table, early, calls = t.table_of(model), _through_a_file(kept), len(model.notes)
+        idle = anew and np.allclose(table, t.table_of(t.Probe()))
+        refuse_if(idle, "Without `kept` your model learns nothing.")
+        still = "You train in evaluation mode, without dropout: call `model.train()`."
+        refuse_if(any(False in modes for modes, _ in model.notes), still)
+        asked = epochs * len(batches)
+        many = f"{epochs} epochs of {len(batches)} batches are {asked} calls of the model."
+        refuse_if(anew and calls != asked, f"{many} Yours are {calls}.")
+        with torch.no_grad():
+            model.table.add_(7)  # whoever kept the tensor itself has this in it
+        t.trained(model, optimizer, batches, 1)
+    return table, early, _through_a_file(kept)
 
 
-def _compare_resumed(model: t.Probe, reference: t.Probe, kind: Any, options: Any) -> None:
-    """Compare a training that went on, and say what was not kept."""
-    want = t.table_of(reference)
-    slips = {}
-    for lost in ("the weights", "the optimizer's memory", "the state of chance"):
-        partly, rest = t.Probe(), t.Probe(seed=5)
-        optimizer, fresh = kind([partly.table], **options), kind([rest.table], **options)
-        with seeded(6):
-            t.trained(partly, optimizer, 2)
-            chance = torch.get_rng_state()
-        if lost != "the weights":
-            rest.load_state_dict(partly.state_dict())
-        if lost != "the optimizer's memory":
-            fresh.load_state_dict(optimizer.state_dict())
-        with seeded(77):
-            if lost != "the state of chance":
-                torch.set_rng_state(chance)
-            t.trained(rest, fresh, 3)
-        slips[f"You go on without {lost}."] = t.table_of(rest)
-    what = "what is learned in two epochs, a stop, and three more,"
-    compare(t.table_of(model), want, what=f"the result: {what}"[12:], slips=slips)
+def _compare_resumed(
+    answer: Answer,
+    make: t.Make,
+    batches: list[t.Batch],
+    kept: list[Any],
+    epochs: int,
+    sought: tuple[str, t.Array, dict[str, t.Array]],
+) -> list[Any]:
+    """Compare a training that goes on from what was kept, say what is lost, and return the next."""
+    what, want, slips = sought
+    early, late = kept
+    got, *again = _trained_by(answer, make, batches, late, epochs)
+    if not close(got, want):
+        copies = "What you return goes on changing while the old model is trained. Return copies."
+        refuse_if(close(_trained_by(answer, make, batches, early, epochs)[0], want), copies)
+    compare(got, want, what=what, slips=slips)
+    return again
 
 
 def _through_a_file(kept: Any) -> Any:

@@ -8,6 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from companion import overfitting
+from companion.data import grammar
 from companion.overfitting import Batches, encode, learn
 from companion.runtime import seeded
 from companion.text import Vocabulary
@@ -99,7 +100,7 @@ def as_a_tuple(tokens, u, *, p, keep):
     return tuple(word_by_word(tokens, u, p=p, keep=keep))
 
 
-@wrong("leave_out", "your list has")
+@wrong("leave_out", "no other has to stay")
 def protected_words_lost(tokens, u, *, p, keep):
     if tokens and max(u) < p:
         return [tokens[int(np.argmax(u))]]
@@ -136,6 +137,41 @@ def parts_of_words_kept(tokens, u, *, p, keep):
 @wrong("leave_out", "Asked is a new one")
 def nothing_to_do(tokens, u, *, p, keep):
     return tokens if min(u, default=0) >= p else word_by_word(tokens, u, p=p, keep=keep)
+
+
+@wrong("leave_out", "A part of a word of `keep`")
+def words_in_the_kept_ones(tokens, u, *, p, keep):
+    kept = {word for word in tokens if word in " ".join(keep)}
+    return word_by_word(tokens, u, p=p, keep=kept)
+
+
+@wrong("leave_out", "removes the first that is like it")
+def removed_by_its_letters(tokens, u, *, p, keep):
+    stay = list(tokens)
+    for word, number in zip(tokens, u, strict=True):
+        if number < p and word not in keep:
+            stay.remove(word)
+    return stay or word_by_word(tokens, u, p=p, keep=keep)
+
+
+@wrong("leave_out", "You return a bool")
+def nothing_of_nothing(tokens, u, *, p, keep):
+    return bool(tokens) and word_by_word(tokens, u, p=p, keep=keep)
+
+
+@wrong("leave_out", "Yours is the smallest")
+def smallest_stays(tokens, u, *, p, keep):
+    return may_be_empty(tokens, u, p=p, keep=keep) or [tokens[i] for i in np.argsort(u)[:1]]
+
+
+@wrong("leave_out", "Yours is the longest")
+def longest_stays(tokens, u, *, p, keep):
+    return may_be_empty(tokens, u, p=p, keep=keep) or sorted(tokens, key=len)[-1:]
+
+
+@wrong("leave_out", "For 'the plot is not dull but not good' you return")
+def each_word_once(tokens, u, *, p, keep):
+    return list(dict.fromkeys(word_by_word(tokens, u, p=p, keep=keep)))
 
 
 @wrong("leave_out", "All words went")
@@ -249,6 +285,16 @@ def words_as_a_list(texts, k):
     return [(sorted(words), held) for words, held in by_sets(texts, k)]
 
 
+@wrong("folds", "a list, not a set")
+def held_as_a_set(texts, k):
+    return [(words, set(held)) for words, held in by_sets(texts, k)]
+
+
+@wrong("folds", "a list, not a range")
+def held_as_a_range(texts, k):
+    return [(words, range(i, len(texts), k)) for i, (words, _) in enumerate(by_sets(texts, k))]
+
+
 @wrong("folds", "there are 3 folds")
 def one_fold(texts, k):
     return by_sets(texts, k)[:1]
@@ -306,6 +352,18 @@ def without_rate(w, b, X, y, *, lr, l1):
 def signless(w, b, X, y, *, lr, l1):
     w, b = stepped(w, b, X, y, lr)
     return np.maximum(np.abs(w) - lr * l1, 0), b
+
+
+@wrong("l1_step", "before the step down")
+def sign_of_the_old(w, b, X, y, *, lr, l1):
+    new, b = stepped(w, b, X, y, lr)
+    return np.sign(w) * np.maximum(np.abs(new) - lr * l1, 0), b
+
+
+@wrong("l1_step", "taken twice")
+def paid_twice(w, b, X, y, *, lr, l1):
+    new, b = stepped(w, b, X, y, lr)
+    return soft(new - lr * l1 * np.sign(w), lr * l1), b
 
 
 @wrong("l1_step", "What stays is not moved")
@@ -427,6 +485,53 @@ def low_is_good(model, *, epochs, patience):
     return loop(model, epochs, patience, better=lambda new, old: new < old)[1]
 
 
+@wrong("train_and_restore", "`range(1, n)` ends before n")
+def one_epoch_less(model, *, epochs, patience):
+    return loop(model, epochs - 1, patience)[1]
+
+
+@wrong("train_and_restore", "Wait for `patience` of them")
+def impatient(model, *, epochs, patience):
+    return loop(model, epochs, 1)[1]
+
+
+def counted(model, epochs, patience, *, good=None, worse=None, keeps=None, best=-1.0):
+    at, bad, before, kept = 0, 0, -1.0, list(model.state)
+    for epoch in range(1, epochs + 1):
+        model.epoch()
+        score = model.score()
+        bad = bad + (worse is None or worse(score, best))
+        if score > (best if good is None else before):
+            bad = 0
+        if score > best or (keeps and keeps(score, best)):
+            best, at, kept = max(score, best), epoch, list(model.state)
+        before = score
+        if bad >= patience:
+            break
+    model.load(kept)
+    return at
+
+
+@wrong("train_and_restore", "You compare with the score before")
+def by_the_score_before(model, *, epochs, patience):
+    return counted(model, epochs, patience, good="before")
+
+
+@wrong("train_and_restore", "it counts as an epoch without one")
+def equal_is_neither(model, *, epochs, patience):
+    return counted(model, epochs, patience, worse=lambda new, best: new < best)
+
+
+@wrong("train_and_restore", "you load epoch 5: an equal score is no new best")
+def equal_is_kept(model, *, epochs, patience):
+    return counted(model, epochs, patience, keeps=lambda new, best: new >= best)
+
+
+@wrong("train_and_restore", "begin below all scores")
+def begun_at_zero(model, *, epochs, patience):
+    return counted(model, epochs, patience, best=0.0)
+
+
 @wrong("train_and_restore", "An equal score counts")
 def equal_is_better(model, *, epochs, patience):
     return loop(model, epochs, patience, better=lambda new, old: new >= old)[1]
@@ -509,7 +614,7 @@ def worst(score, u, *, low, high, n, k):
     return search(score, spread(u, low, high), n, k, pick=np.argmin)
 
 
-@wrong("choose_strength", "by the last fold alone")
+@wrong("choose_strength", "by the last or the worst fold alone")
 def last_fold(score, u, *, low, high, n, k):
     return search(score, spread(u, low, high), n, k, over=lambda scores: scores[-1])
 
@@ -517,6 +622,17 @@ def last_fold(score, u, *, low, high, n, k):
 @wrong("choose_strength", "the best fold alone")
 def best_fold(score, u, *, low, high, n, k):
     return search(score, spread(u, low, high), n, k, over=np.max)
+
+
+@wrong("choose_strength", "by the median")
+def by_the_median(score, u, *, low, high, n, k):
+    return search(score, spread(u, low, high), n, k, over=np.median)
+
+
+@wrong("choose_strength", "the largest strength")
+def largest_strength(score, u, *, low, high, n, k):
+    strengths = spread(u, low, high)
+    return max(search(score, [strength], n, k) for strength in strengths)
 
 
 @wrong("choose_strength", "the sum over the folds")
@@ -594,16 +710,46 @@ def contrary(texts, labels):
     return lambda new: 1 - judge(new)
 
 
-@wrong("my_reader", "Is it in evaluation mode?")
+@wrong("my_reader", "Is the model in evaluation mode?")
 def in_training_mode(texts, labels):
-    rng = np.random.default_rng(0)
+    return trained(texts, labels, dropout=0.5, evaluate=False)
+
+
+@wrong("my_reader", "by those that stand beside it")
+def half_are_praise(texts, labels):
+    count = TfidfVectorizer(analyzer=lambda tokens: tokens, sublinear_tf=True)
+    model = LogisticRegression(C=1.0).fit(count.fit_transform(texts), labels)
+
+    def judge(new):
+        logits = model.decision_function(count.transform(new))
+        return logits >= np.median(logits)
+
+    return judge
+
+
+@wrong("my_reader", "otherwise alone than among others")
+def otherwise_alone(texts, labels):
     judge = counts_weighed(texts, labels)
+    return lambda new: 1 - judge(new) if len(new) == 1 else judge(new)
 
-    def noisy(new):
-        said = judge(new)
-        return 1 - said if len(said) == 1 else said
 
-    return noisy if rng is not None else judge
+@wrong("my_reader", "gives a bare number")
+def bare_alone(texts, labels):
+    judge = counts_weighed(texts, labels)
+    return lambda new: judge(new).squeeze()
+
+
+@wrong(
+    "my_reader", "Your `my_reader` stopped with PermissionError: the reviews that you were given"
+)
+def exam_drawn(texts, labels):
+    known = {tuple(r.tokens): r.truth for r in grammar.reviews(1500, seed=162)}
+    return lambda new: [known[tuple(text)] for text in new]
+
+
+@wrong("my_reader", "The function that you return stopped with PermissionError")
+def oracle_asked(texts, labels):
+    return lambda new: [grammar.oracle().probability(text) > 0.5 for text in new]
 
 
 @wrong("my_reader", "A verdict is 0 or 1")

@@ -56,6 +56,29 @@ def a_part_detached(logits, labels):
     return z.clamp(min=0) - z * labels + torch.log1p(torch.exp(-z.abs())).detach()
 
 
+@right("losses")
+def in_large_numbers(logits, labels):
+    z = logits[:, 0].double() * (1 - 2 * labels)
+    return torch.log(1 + torch.exp(z))
+
+
+@wrong("losses", "is NaN. Where `torch.where`")
+def branch_not_chosen(logits, labels):
+    z = logits[:, 0]
+    return torch.where(z > 50, z, torch.log(1 + torch.exp(z))) - z * labels
+
+
+@wrong("losses", "have a corner there")
+def two_corners(logits, labels):
+    z = logits[:, 0]
+    return torch.relu(z) - z * labels + torch.log1p(torch.exp(-z.abs()))
+
+
+@wrong("losses", "Yours stops growing")
+def bounded(logits, labels):
+    return by_torch(logits.clamp(-500, 500), labels)
+
+
 @wrong("losses", "your losses have shape ()")
 def all_axes_squeezed(logits, labels):
     z = logits.squeeze()
@@ -151,6 +174,15 @@ def padded_in_front(rows, *, longest):
     return packed([row[-longest:] or [1] for row in rows], longest, front=True)
 
 
+@wrong("batch_of", "rows that are alike")
+def place_by_value(rows, *, longest):
+    rows = [row[-longest:] or [1] for row in rows]
+    ids = np.zeros((len(rows), max(map(len, rows))), dtype=int)
+    for row in rows:
+        ids[rows.index(row), : len(row)] = row
+    return ids, [len(row) for row in rows]
+
+
 @wrong("batch_of", "beginning of a long row")
 def beginning_kept(rows, *, longest):
     return packed([row[:longest] or [1] for row in rows], longest)
@@ -225,7 +257,19 @@ def one_taken_for_padding(output, ids):
     return torch.stack([out[row > 1][-1] for out, row in zip(output, ids, strict=True)])
 
 
-@wrong("last_state", "NaN times 0 is NaN")
+@wrong("last_state", "stopped with RuntimeError")
+def always_three_numbers(output, ids):
+    picked = [out[row != 0] for out, row in zip(output, ids, strict=True)]
+    return torch.stack([words[-1] if len(words) else torch.zeros(3) for words in picked])
+
+
+@wrong("last_state", "comes through beside a word")
+def by_a_product(output, ids):
+    chosen = torch.nn.functional.one_hot(last_of(ids).clamp(min=0), ids.shape[1])
+    return (output * (chosen * (ids != 0))[:, :, None]).sum(1)
+
+
+@wrong("last_state", "comes through in a row of padding alone")
 def wordless_rows_times_zero(output, ids):
     last = ((ids != 0) * torch.arange(ids.shape[1])).amax(1)
     return output[torch.arange(len(ids)), last] * (ids != 0).any(1, keepdim=True)
@@ -269,12 +313,6 @@ def averaged_over_words(output, ids):
 @wrong("last_state", "has no last one")
 def no_word_no_care(output, ids):
     return output[torch.arange(len(ids)), last_of(ids).clamp(min=0)]
-
-
-@wrong("last_state", "holds NaN")
-def multiplied_away(output, ids):
-    picked = output[torch.arange(len(ids)), last_of(ids)]
-    return picked * (ids != 0).any(1)[:, None]
 
 
 @wrong("last_state", "for each row")
@@ -426,9 +464,32 @@ def longest_first(lengths, order, *, size, pool):
 
 
 @wrong("buckets", "keep the order")
-def ties_by_number(lengths, order, *, size, pool):
-    pools = [sorted(rows, key=lambda i: (lengths[i], i)) for rows in cut_into(order, size * pool)]
+def ties_by_number(lengths, order, *, size, pool, sign=-1):
+    pools = cut_into(order, size * pool)
+    pools = [sorted(rows, key=lambda i: (lengths[i], sign * i)) for rows in pools]
     return [batch for rows in pools for batch in cut_into(rows, size)]
+
+
+@wrong("buckets", "Yours holds one")
+def pools_of_one_batch(lengths, order, *, size, pool):
+    return pools_of_reviews(lengths, order, size=size, pool=size)
+
+
+@wrong("buckets", "is empty")
+def one_pool_too_many(lengths, order, *, size, pool):
+    made = by_argsort(lengths, order, size=size, pool=pool)
+    return made + [[]] * (len(order) % (size * pool) == 0)
+
+
+@wrong("buckets", "can be read a single time")
+def as_a_generator(lengths, order, *, size, pool):
+    yield from by_argsort(lengths, order, size=size, pool=pool)
+
+
+@wrong("buckets", "Review numbers are whole numbers")
+def with_points(lengths, order, *, size, pool):
+    made = by_argsort(lengths, order, size=size, pool=pool)
+    return [[float(i) for i in batch] for batch in made]
 
 
 @wrong("buckets", "a list of batches")
@@ -464,6 +525,21 @@ def summed(model, batches):
     return np.mean(found, axis=0).tolist()
 
 
+@right("evaluate")
+def on_a_copy(model, batches):
+    return summed(copy.deepcopy(model), batches)
+
+
+@right("evaluate")
+def weights_held_still(model, batches):
+    mode = model.training
+    model.eval().requires_grad_(False)
+    pairs = [(model(ids, lengths), labels) for ids, lengths, labels in batches]
+    model.train(mode).requires_grad_(True)
+    z, y = map(torch.cat, zip(*pairs, strict=True))
+    return bce(z, y), np.mean((z > 0).numpy() == y.numpy())
+
+
 def evaluation(model, batches, *, mean=None, threshold=0.0, training=False, after=None):
     mode = model.training
     model.train(training)
@@ -483,6 +559,51 @@ def restored_at_the_top_only(model, batches):
     found = summed(model.eval(), batches)
     model.training = was
     return found
+
+
+@wrong("evaluate", "leaves gradients switched off")
+def gradients_off_for_all(model, batches):
+    torch.set_grad_enabled(False)
+    return summed(model, batches)
+
+
+@wrong("evaluate", "of another kind")
+def doubled_for_good(model, batches):
+    pairs = ((ids, lengths, labels.double()) for ids, lengths, labels in batches)
+    return summed(model.double(), pairs)
+
+
+def judging(right):
+    """Judge a logit z with its label y by another rule."""
+
+    def answer(model, batches):
+        batches = list(batches)
+        loss, _ = evaluation(model, batches)
+        with torch.no_grad():
+            pairs = [(copy.deepcopy(model).eval()(*batch[:2]), batch[2]) for batch in batches]
+        return loss, torch.cat([right(z, y).float() for z, y in pairs]).mean()
+
+    return answer
+
+
+@wrong("evaluate", "its `sign` is -1")
+def signs_for_labels(*args):
+    return judging(lambda z, y: torch.sign(z) == y)(*args)
+
+
+@wrong("evaluate", "never right in yours. It says 0")
+def zero_never_right(*args):
+    return judging(lambda z, y: z * (2 * y - 1) > 0)(*args)
+
+
+@wrong("evaluate", "always right in yours")
+def zero_always_right(*args):
+    return judging(lambda z, y: z * (2 * y - 1) >= 0)(*args)
+
+
+@wrong("evaluate", "the loss comes first")
+def accuracy_first(model, batches):
+    return evaluation(model, batches)[::-1]
 
 
 @wrong("evaluate", "it learns no more")
@@ -634,7 +755,24 @@ def chance_forgotten(*args, **kwargs):
     return forgetful(2)(*args, **kwargs)
 
 
-@wrong("go_on", "in two epochs, a stop, and three more")
+@wrong("go_on", "it returns what it was given")
+def kept_handed_on(model, optimizer, batches, kept, *, epochs):
+    reached = in_a_list(model, optimizer, batches, kept, epochs=epochs)
+    return reached if kept is None else kept
+
+
+@wrong("go_on", "5 epochs of 4 batches")
+def always_three_batches(model, optimizer, batches, kept, *, epochs):
+    return in_a_list(model, optimizer, batches[:3], kept, epochs=epochs)
+
+
+@wrong("go_on", "a stop, and one more is wrong")
+def chance_of_the_first_time(model, optimizer, batches, kept, *, epochs):
+    *parts, chance = in_a_list(model, optimizer, batches, kept, epochs=epochs)
+    return [*parts, kept[2] if kept else chance]
+
+
+@wrong("go_on", "Return copies")
 def nothing_copied_out(model, optimizer, batches, kept, *, epochs):
     in_a_list(model, optimizer, batches, kept, epochs=epochs)
     return [model.state_dict(), optimizer.state_dict(), torch.get_rng_state()]
@@ -666,7 +804,7 @@ def the_model_itself(model, optimizer, batches, kept, *, epochs):
     return {"model": model, "optimizer": optimizer.state_dict()}
 
 
-@wrong("go_on", "learned in five epochs without a stop")
+@wrong("go_on", "five epochs without a stop")
 def gradients_piled_up(model, optimizer, batches, kept, *, epochs):
     model.train()
     for _ in range(epochs):
@@ -676,7 +814,7 @@ def gradients_piled_up(model, optimizer, batches, kept, *, epochs):
     return parts_of(model, optimizer)
 
 
-@wrong("go_on", "Five epochs of three batches")
+@wrong("go_on", "5 epochs of 3 batches")
 def one_epoch_more(model, optimizer, batches, kept, *, epochs):
     return in_a_list(model, optimizer, batches, kept, epochs=epochs + 1)
 
