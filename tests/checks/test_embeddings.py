@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -87,6 +89,27 @@ def counted_pairs(lines, window):
     return len(by_offsets(lines, window))
 
 
+@wrong("window_pairs", "numbers as labels")
+def as_text(lines, window):
+    return [(str(a), str(b)) for a, b in by_offsets(lines, window)]
+
+
+@wrong("window_pairs", "there are")
+def zero_is_no_label(lines, window):
+    return [(a, b) for a, b in by_offsets(lines, window) if a and b]
+
+
+@wrong("window_pairs", "there are")
+def at_most_four(lines, window):
+    return by_offsets(lines, min(window, 4))
+
+
+@wrong("window_pairs", "labels have changed")
+def in_small_letters(lines, window):
+    small = [[x.lower() if isinstance(x, str) else x for x in line] for line in lines]
+    return by_offsets(small, window)
+
+
 # 2
 
 
@@ -125,6 +148,24 @@ def weights_only(counts):
 @wrong("noise", "power last")
 def power_last(counts):
     return (counts / counts.sum()) ** 0.75
+
+
+@wrong("noise", "never seen")
+def a_little_for_all(counts):
+    weights = (counts + 1e-5) ** 0.75
+    return weights / weights.sum()
+
+
+@wrong("noise", "rare one is a little off")
+def rounded(counts):
+    return by_torch(counts).numpy().round(4)
+
+
+@wrong("noise", "wrong in")
+def cut_to_whole_numbers(counts):
+    weights = counts.copy()
+    weights[weights > 0] = weights[weights > 0] ** 0.75
+    return weights / weights.sum()
 
 
 # 3
@@ -189,6 +230,11 @@ equal(
     "max(0, i - window) -> max(i - window, 0)",
     "the larger of two numbers, whichever comes first",
 )
+
+
+@wrong("around", "should have shape")
+def always_three(table, line, window):
+    return np.array(by_sums(table[:, :3], line, window))[:, [0, 1, -1]]
 
 
 # 4
@@ -460,6 +506,9 @@ for what, reason in {
     "1 -> 2 (place 3)": "another slope, down which the kinds part as well",
     "1 -> 2 (place 4)": "another slope, down which the kinds part as well",
     "0.1 -> 0.2": "another beginning",
+    "2 -> 1": "a smaller window, in which a kind is told by the kinds beside it as well",
+    "C.sum(0) -> C.sum()": "more noise, the same for all, from which the kinds part as well",
+    "C.sum(1) -> C.sum()": "more noise, the same for all, from which the kinds part as well",
     "12 -> 11": "other lengths of the vectors",
     "12 -> 13": "other lengths of the vectors",
 }.items():
@@ -469,3 +518,87 @@ for what, reason in {
 # The tests
 
 TestAnswers = answers.tests()
+
+
+# slips that went unnoticed once
+
+
+@wrong("pull_and_push", "NaN")
+def overflowing(w, u, m):
+    def squeeze(x):
+        with np.errstate(all="ignore"):
+            return np.exp(x) / (1 + np.exp(x))
+
+    yes, no = squeeze(u @ w) - 1, squeeze(m @ w)
+    return yes * u + no @ m, yes * w, no[:, None] * w
+
+
+@wrong("pull_and_push", "gradient for")
+def clipped(w, u, m):
+    yes, no = (1 / (1 + np.exp(-np.clip(x, -10, 10))) for x in (u @ w, m @ w))
+    return (yes - 1) * u + no @ m, (yes - 1) * w, no[:, None] * w
+
+
+@wrong("count_neighbours", "wrong in")
+def repeats_lost(lines, size, window):
+    X = np.zeros((size, size))
+    for line in lines:
+        ids = np.array(line, dtype=int)
+        for d in range(1, window + 1):
+            X[ids[:-d], ids[d:]] += 1 / d
+    return X + X.T
+
+
+@wrong("count_neighbours", "too narrow")
+def narrow_counts(lines, size, window):
+    X = np.zeros((size, size))
+    for line in lines:
+        for i, j in ((i, j) for i in range(len(line)) for j in range(len(line))):
+            if 0 < abs(i - j) < window:
+                X[line[i], line[j]] += 1 / abs(i - j)
+    return X
+
+
+def _order(table, i, digits=9):
+    lengths = np.linalg.norm(table, axis=1)
+    lengths[lengths == 0] = 1
+    return np.argsort(-(table @ table[i] / lengths / lengths[i]).round(digits), kind="stable")
+
+
+@wrong("nearest", "wrong in")
+def without_the_first(table, i, count):
+    return _order(table, i)[1 : count + 1]
+
+
+@wrong("nearest", "wrong in")
+def coarse(table, i, count):
+    order = _order(table, i, digits=3)
+    return order[order != i][:count]
+
+
+@wrong("nearest", "lower number comes first")
+def high_ties(table, i, count):
+    order = len(table) - 1 - _order(table[::-1], len(table) - 1 - i)
+    return order[order != i][:count]
+
+
+@right("nearest")
+def by_sorted(table, i, count):
+    def cosine(j):
+        both = np.linalg.norm(table[j]) * np.linalg.norm(table[i])
+        return round(float(table[j] @ table[i] / both), 9) if both else 0.0
+
+    others = [j for j in range(len(table)) if j != i]
+    return sorted(others, key=lambda j: (-cosine(j), j))[:count]
+
+
+@right("sort_pharmacy")
+def by_ppmi(lines, size):
+    X = np.zeros((size, size))
+    for line in lines:
+        for a, b in itertools.pairwise(line):
+            X[a, b] += 1
+            X[b, a] += 1
+    chance = np.outer(X.sum(1), X.sum(0)) / X.sum()
+    left, sizes, _ = np.linalg.svd(np.maximum(np.log(np.maximum(X, 1e-12) / chance), 0))
+    return left[:, :8] * sizes[:8] ** 0.5
