@@ -193,19 +193,11 @@ def pull_and_push(answer: Answer) -> None:
 )
 def count_neighbours(answer: Answer) -> None:
     """Count like GloVe."""
+    cases = [(NUMBERED, 7, 1), (NUMBERED, 7, 2), (REPEATED, 4, 1), (REPEATED, 4, 8)]
     compare_cases(
         [
-            (
-                f"the table for a window of {window}",
-                answer([list(line) for line in lines], size, window),
-                (lines, size, window),
-            )
-            for lines, size, window in (
-                (NUMBERED, 7, 1),
-                (NUMBERED, 7, 2),
-                (REPEATED, 4, 1),
-                (REPEATED, 4, 8),
-            )
+            (f"the table for a window of {n}", answer([[*x] for x in lines], V, n), (lines, V, n))
+            for lines, V, n in cases
         ],
         counted,
         {

@@ -337,12 +337,7 @@ def open_gate(answer: Answer) -> None:
         held = dict(lstm.named_parameters())
         before = {name: numbers(p) for name, p in held.items()}
         another = "Set the biases of the LSTM that you are given, and return it: yours is another."
-        with torch.enable_grad():
-            refuse_if(answer(lstm, bias) is not lstm, another)
-            off = (
-                "You switched gradients off for good. `with torch.no_grad():` does so for a block."
-            )
-            refuse_if(not torch.is_grad_enabled(), off)
+        refuse_if(answer(lstm, bias) is not lstm, another)
         now = dict(lstm.named_parameters())
         fresh = "There is a new `{}`. An optimizer still holds the old one: write into that."
         for name, p in held.items():

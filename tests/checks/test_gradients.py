@@ -1199,7 +1199,7 @@ def frozen(lstm, bias):
     return filled(lstm.requires_grad_(False), ih=bias, hh=0)
 
 
-@wrong("open_gate", "You switched gradients off for good")
+@wrong("open_gate", "leaves gradients switched off")
 def gradients_switched_off(lstm, bias):
     torch.set_grad_enabled(False)
     return filled(lstm, ih=bias, hh=0)
